@@ -1,0 +1,280 @@
+"""What a channel is: the events it hears, the messages it sends, and how each can fail.
+
+An adapter translates between one platform and these types. It knows nothing of the bot, of the database
+or of language; windows, quotas and opt-outs belong to the send planner, which reads `Capabilities`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+# ---- what comes in ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened on a platform.
+
+    `dedupe_key` is the platform's own id, unique within (channel, account): the same key twice is one event.
+    `thread` is the conversation on the platform (chat id, phone number, page-scoped user id, `comment:ID`).
+    `sent_at` is the platform's time, UTC, where it tells one.
+    """
+
+    dedupe_key: str
+    thread: str
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(Event):
+    """Words from a person. `reply_to` is the platform's id of the message they answer, if they quote one."""
+
+    text: str
+    sender_name: str | None = None
+    language: str | None = None
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap(Event):
+    """A button was pressed. `data` is what `Button.data` was; `handle` answers the tap (Telegram's callback query
+    id); `message` is the platform's id of the message that bears the button."""
+
+    data: str
+    handle: str | None = None
+    message: str | None = None
+    sender_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media(Event):
+    """A picture, voice, file, sticker or place: `kind` says which, `caption` is the words beside it."""
+
+    kind: str
+    caption: str = ""
+    sender_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent(Event):
+    """The person, or the platform for them, changed whether we may write."""
+
+    change: Literal["stop", "start", "help", "blocked", "unblocked"]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt(Event):
+    """What became of a message that we sent. `reference` is `Sent.reference`."""
+
+    reference: str
+    status: Literal["sent", "delivered", "read", "failed"]
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment(Event):
+    """A public comment, or its edit or removal. `thread` is `comment:<comment_id>`; a removal has no text."""
+
+    post_id: str
+    comment_id: str
+    parent_id: str | None
+    author_scoped_id: str
+    author_name: str | None
+    text: str
+    verb: Literal["add", "edited", "remove"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown(Event):
+    """A payload nobody here understands: it is kept raw, and acknowledged."""
+
+    raw: bytes
+
+
+AnyEvent = Text | Tap | Media | Consent | Receipt | Comment | Unknown
+
+# ---- what goes out ----
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """`title` is what the person reads, `data` what comes back in `Tap.data`: opaque ASCII of 1 to 64 bytes."""
+
+    title: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One message to one address.
+
+    `kind`: `text`; `toast` answers the tap `target`; `edit` replaces the message `target` (and its buttons);
+    `public_reply` answers the comment `target` in public; `private_reply` answers its author in private.
+    `key` is unique to the outgoing row: where the platform takes an idempotency key, this is it.
+    """
+
+    address: str
+    text: str
+    key: str
+    kind: Literal["text", "toast", "edit", "public_reply", "private_reply"] = "text"
+    buttons: tuple[Button, ...] = ()
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The platform took it. `reference` is its id for the message; `parts` is how many it was split or counted into."""
+
+    reference: str | None = None
+    parts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a channel can do. The planner and the renderer read this; nothing else may assume.
+
+    `text_limit` counts characters, or UTF-8 bytes where `limit_in_bytes`. `buttons` is how many one message bears;
+    0 with `digits` means options are listed by number and a typed digit is the tap. Rates are messages a second,
+    0.0 for none. `window` is how long after their last message a person may be written to; None: always.
+    `idempotent`: a send repeated under the same `Outgoing.key` is one message.
+    """
+
+    text_limit: int
+    limit_in_bytes: bool = False
+    buttons: int = 0
+    button_title_limit: int = 64
+    digits: bool = False
+    toasts: bool = False
+    edits: bool = False
+    receipts: bool = False
+    rate_per_address: float = 0.0
+    rate_per_account: float = 0.0
+    window: timedelta | None = None
+    idempotent: bool = False
+    starts_conversations: bool = False
+
+
+# ---- how it fails: named by what the caller should do ----
+
+
+class ChannelError(Exception):
+    """Root of all. The message tells the operator what to do; it never bears message text or a secret."""
+
+
+class Forged(ChannelError):
+    """Incoming: the signature or secret is wrong. Answer 401, keep nothing."""
+
+
+class Malformed(ChannelError):
+    """Incoming: signed, but not what the platform documents to the point of not being parseable. Answer 400."""
+
+
+class RetryAfter(ChannelError):
+    """Outgoing: too fast. Nothing was sent; send again after `seconds`. `scope` says whom it holds back."""
+
+    def __init__(self, message: str, seconds: float, scope: Literal["address", "account"] = "address") -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.scope = scope
+
+
+class Unavailable(ChannelError):
+    """Outgoing: the platform was not reached or said it is down; certainly nothing was sent. Try again later."""
+
+
+class OutcomeUnknown(ChannelError):
+    """Outgoing: the request went out and no answer came back. It may have been sent: never blindly repeat it."""
+
+
+class Blocked(ChannelError):
+    """Outgoing: this person cannot be written to here (blocked us, opted out, left). Permanent until they return."""
+
+
+class Rejected(ChannelError):
+    """Outgoing: this message will never be taken (too long, window closed, unknown target). Other messages may."""
+
+
+class Misconfigured(ChannelError):
+    """Outgoing: our credentials or settings are wrong. Hold the whole account and tell the operator."""
+
+
+# ---- the adapter ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A webhook call as it arrived. Header names are lower case; `url` is the public address that the platform called,
+    query included; `body` the raw bytes."""
+
+    method: str
+    url: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a webhook call is answered with."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+class AccountSettings(BaseModel):
+    """`[channels.<channel>.<account>]` in the settings. Adapters add their credentials as SecretStr fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+S = TypeVar("S", bound=AccountSettings)
+
+
+class Adapter(ABC, Generic[S]):
+    """One account on one platform. `Settings` names the credentials that it needs."""
+
+    channel: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    Settings: ClassVar[type[AccountSettings]]
+
+    def __init__(self, account: str, settings: S) -> None:
+        self.account = account
+        self.settings = settings
+
+    @abstractmethod
+    def verify(self, request: Request) -> None:
+        """Check that the platform sent these bytes; constant-time. Raises Forged. Without a secret: refuse."""
+
+    @abstractmethod
+    def parse(self, body: bytes) -> list[AnyEvent]:
+        """Raw bytes to events, purely: no clock, no network, no state. One bad item in a batch does not lose the
+        others; what is not understood is Unknown. Our own messages coming back are left out. Raises Malformed."""
+
+    @abstractmethod
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """Send one message. Raises RetryAfter, Unavailable, OutcomeUnknown, Blocked, Rejected, Misconfigured."""
+
+    def handshake(self, request: Request) -> Answer:
+        """Answer the platform's GET on the hook. Raises Forged."""
+        return Answer(status=405, body=b"POST only")
+
+    def acknowledge(self) -> Answer:
+        """What to say once the events are committed."""
+        return Answer()
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+def same_secret(given: str, expected: str) -> bool:
+    """Constant-time comparison of two secrets; False when either is empty."""
+    return bool(expected) and bool(given) and hmac.compare_digest(given.encode(), expected.encode())
