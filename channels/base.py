@@ -6,14 +6,18 @@ or of language; windows, quotas and opt-outs belong to the send planner, which r
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+
+if TYPE_CHECKING:
+    from channels.http import Http
 
 # ---- what comes in ----
 
@@ -230,10 +234,26 @@ class Answer:
     content_type: str = "text/plain"
 
 
-class AccountSettings(BaseModel):
-    """`[channels.<channel>.<account>]` in the settings. Adapters add their credentials as SecretStr fields."""
+def _not_blank(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if not value.strip():
+        raise ValueError(
+            "is empty: without it anybody could pose as the platform; give the value or remove the account"
+        )
+    if value != value.strip():
+        raise ValueError("begins or ends with a space or a line break; remove it")
+    return secret
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+Secret = Annotated[SecretStr, AfterValidator(_not_blank)]
+"""A credential that must be there: an empty one is refused when the settings are read."""
+
+
+class AccountSettings(BaseModel):
+    """`[channels.<channel>.<account>]` in the settings. Adapters add their credentials as `Secret` fields."""
+
+    # Without hide_input_in_errors a mistyped token would be quoted in the error.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 S = TypeVar("S", bound=AccountSettings)
@@ -246,9 +266,11 @@ class Adapter(ABC, Generic[S]):
     capabilities: ClassVar[Capabilities]
     Settings: ClassVar[type[AccountSettings]]
 
-    def __init__(self, account: str, settings: S) -> None:
+    def __init__(self, account: str, settings: S, http: Http) -> None:
+        """`http` is shared by all adapters and closed by whoever made it. Nothing is opened here."""
         self.account = account
         self.settings = settings
+        self.http = http
 
     @abstractmethod
     def verify(self, request: Request) -> None:
@@ -277,4 +299,11 @@ class Adapter(ABC, Generic[S]):
 
 def same_secret(given: str, expected: str) -> bool:
     """Constant-time comparison of two secrets; False when either is empty."""
-    return bool(expected) and bool(given) and hmac.compare_digest(given.encode(), expected.encode())
+    if not expected or not given:
+        return False
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
+
+
+def body_key(body: bytes) -> str:
+    """The dedupe key of a payload in which the platform gave none: the same bytes are the same event."""
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
