@@ -265,6 +265,8 @@ class Adapter(ABC, Generic[S]):
     channel: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     Settings: ClassVar[type[AccountSettings]]
+    timeout: float = 20.0
+    """Seconds that one send may take, from connecting to the last byte of the answer."""
 
     def __init__(self, account: str, settings: S, http: Http) -> None:
         """`http` is shared by all adapters and closed by whoever made it. Nothing is opened here."""
