@@ -1,0 +1,151 @@
+"""What a turn changes, as values, and how many turns' changes are written in one set-based transaction.
+
+A change never holds a lock while something is decided: `Guard` names the version that the decision was made on, and
+`apply` refuses with `Conflict` where it moved.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
+
+from storage.database import Conflict
+from storage.tables import metadata
+
+_ORDER = {
+    name: place
+    for place, name in enumerate(
+        [
+            "staff",
+            "contacts",
+            "addresses",
+            "conversations",
+            "episodes",
+            "surveys",
+            "ratings",
+            "cases",
+            "messages",
+            "outbox",
+        ]
+    )
+}
+"""Order of locks and of inserts; what is not named comes last."""
+
+
+@dataclass(slots=True, eq=False)
+class Insert:
+    """A new row. A value may be another Insert (its id is meant) or a `Later`. `id` is known after `apply`."""
+
+    table: Table
+    values: dict[str, Any]
+    id: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Update:
+    """New values for the row with this id, or for the one that an Insert of the same turn made."""
+
+    table: Table
+    id: int | Insert
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The row must still have this version."""
+
+    table: Table
+    id: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A value that is known only once the rows it speaks of have their ids."""
+
+    of: Callable[[], Any]
+
+
+Change = Insert | Update
+
+
+def apply(connection: Connection, guards: Iterable[Guard], changes: Sequence[Change]) -> None:
+    """Check the guards and write the changes, a statement for each kind of them. Locks are taken in the order of
+    tables and ascending ids. Raises Conflict, or IntegrityError where a row that must be unique is there already."""
+    _check(connection, guards)
+    updates = [change for change in changes if isinstance(change, Update)]
+    inserts = [change for change in changes if isinstance(change, Insert)]
+    _update(connection, [change for change in updates if isinstance(change.id, int) and not _waits(change)])
+    _insert(connection, inserts)
+    _update(connection, [change for change in updates if not isinstance(change.id, int) or _waits(change)])
+
+
+def _check(connection: Connection, guards: Iterable[Guard]) -> None:
+    by_table: dict[Table, dict[int, int]] = defaultdict(dict)
+    for guard in guards:
+        if by_table[guard.table].setdefault(guard.id, guard.version) != guard.version:
+            raise Conflict(f"{guard.table.name} {guard.id} is changed twice in one transaction")
+    for table in sorted(by_table, key=_place):
+        wanted = by_table[table]
+        statement = (
+            select(table.c.id, table.c.version)
+            .where(table.c.id.in_(sorted(wanted)))
+            .order_by(table.c.id)
+            .with_for_update(key_share=True)  # FOR NO KEY UPDATE; SQLite has one writer
+        )
+        found = {row[0]: row[1] for row in connection.execute(statement)}
+        moved = [row for row, version in wanted.items() if found.get(row) != version]
+        if moved:
+            raise Conflict(f"{table.name} {moved} moved on")
+
+
+def _update(connection: Connection, changes: Sequence[Update]) -> None:
+    groups: dict[tuple[Table, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
+    for change in changes:
+        row = {name: _settle(value) for name, value in change.values.items()}
+        groups[change.table, tuple(row)].append({"key": _settle(change.id), **row})
+    for (table, names), rows in sorted(groups.items(), key=lambda group: _place(group[0][0])):
+        statement = update(table).where(table.c.id == bindparam("key")).values({n: bindparam(n) for n in names})
+        connection.execute(statement, sorted(rows, key=lambda row: int(row["key"])))
+
+
+def _insert(connection: Connection, changes: Sequence[Insert]) -> None:
+    named = {id(value) for change in changes for value in change.values.values() if isinstance(value, Insert)}
+    groups: dict[tuple[Table, tuple[str, ...]], list[Insert]] = defaultdict(list)
+    for change in changes:
+        groups[change.table, tuple(change.values)].append(change)
+    for (table, _), rows in sorted(groups.items(), key=lambda group: _place(group[0][0])):
+        values = [{name: _settle(value) for name, value in row.values.items()} for row in rows]
+        if table.name in _ALWAYS_TOLD or any(id(row) in named for row in rows):
+            statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+            for row, made in zip(rows, connection.execute(statement, values).scalars(), strict=True):
+                row.id = made
+        else:
+            connection.execute(insert(table), values)
+
+
+_ALWAYS_TOLD = {"contacts", "conversations", "episodes", "surveys", "ratings", "cases", "messages"}
+"""Rows whose id something outside the set of inserts may ask for."""
+
+
+def _settle(value: Any) -> Any:
+    if isinstance(value, Insert):
+        if value.id is None:
+            raise AssertionError(f"a row of {value.table.name} is needed before it is written")
+        return value.id
+    return value.of() if isinstance(value, Later) else value
+
+
+def _waits(change: Update) -> bool:
+    return any(isinstance(value, Insert | Later) for value in change.values.values())
+
+
+def _place(table: Table) -> tuple[int, str]:
+    return _ORDER.get(table.name, len(_ORDER)), table.name
+
+
+assert set(_ORDER) <= set(metadata.tables)  # noqa: S101 - a name misspelt here would silently lose its place

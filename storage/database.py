@@ -1,0 +1,204 @@
+"""The database as one thing to read from and write to, the same over SQLite and PostgreSQL.
+
+A unit of work is a plain function of a SQLAlchemy `Connection`: it commits when it returns, rolls back when it
+raises, and may be run again after a conflict, so it must have no other effect. On PostgreSQL it runs on asyncpg
+through SQLAlchemy's async engine; on SQLite it runs in the one writer thread, where whatever waits shares one
+commit (one fsync for many), and never a fate: a group in which one fails is rolled back and run one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+GROUP = 64  # units of work that may share one commit on SQLite
+RETRIES = 5
+_RETRIED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
+
+
+class Conflict(Exception):
+    """What was decided no longer fits what is stored: load and decide again."""
+
+
+class Database(ABC):
+    """Reads and writes as units of work. `write` returns after the commit."""
+
+    url: str
+
+    @abstractmethod
+    async def write(self, work: Work[T]) -> T: ...
+
+    @abstractmethod
+    async def read(self, work: Work[T]) -> T: ...
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+
+def open_database(url: str) -> Database:
+    """`sqlite:///path` or `postgresql://user:password@host/name`. Raises ValueError with the remedy."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ValueError("SQLite needs a file: sqlite:///path/to/earful.db")
+        return SQLite(Path(parsed.database))
+    if backend == "postgresql":
+        return PostgreSQL(parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
+    raise ValueError(f"EARFUL_DATABASE_URL starts with '{backend}': use sqlite:///… or postgresql://…")
+
+
+# ---- SQLite ----
+
+
+def _sqlite_engine(path: Path, begin: str) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"isolation_level": None, "timeout": 10.0, "check_same_thread": False},
+        query_cache_size=1500,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-16000")
+        connection.execute("PRAGMA temp_store=MEMORY")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # The driver is in autocommit: SQLAlchemy's default would begin late and lose updates silently.
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class SQLite(Database):
+    """One file, one writer thread, readers beside it (WAL)."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.url = f"sqlite:///{path}"
+        self.path = path
+        self._writer = _sqlite_engine(path, "BEGIN IMMEDIATE")
+        self._reader = _sqlite_engine(path, "BEGIN")
+        self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(2, "sqlite-reader")
+        self._thread = threading.Thread(target=self._write_all, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, work: Work[T]) -> T:
+        done: Future[T] = Future()
+        self._waiting.put((work, done))
+        return await asyncio.wrap_future(done)
+
+    async def read(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def close(self) -> None:
+        self._waiting.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._readers.shutdown()
+        self._writer.dispose()
+        self._reader.dispose()
+
+    def _read(self, work: Work[T]) -> T:
+        with self._reader.connect() as connection, connection.begin():
+            return work(connection)
+
+    def _write_all(self) -> None:
+        closing = False
+        while not closing:
+            first = self._waiting.get()
+            group = [] if first is None else [first]
+            closing = first is None
+            while not closing and len(group) < GROUP:
+                try:
+                    more = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    closing = True
+                else:
+                    group.append(more)
+            # A caller that was cancelled is told nothing, and its work is not begun.
+            group = [(work, done) for work, done in group if done.set_running_or_notify_cancel()]
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+        try:
+            with self._writer.connect() as connection, connection.begin():
+                results = [work(connection) for work, _ in group]
+        except BaseException as error:
+            if len(group) == 1:
+                group[0][1].set_exception(error)
+            else:
+                for one in group:
+                    self._commit([one])
+            return
+        for (_, done), result in zip(group, results, strict=True):
+            done.set_result(result)
+
+
+# ---- PostgreSQL ----
+
+
+class PostgreSQL(Database):
+    """asyncpg through SQLAlchemy's async engine. Serialization failures and deadlocks run the work again."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=8,
+            max_overflow=8,
+            pool_pre_ping=True,
+            query_cache_size=1500,
+            connect_args={
+                "server_settings": {
+                    "idle_in_transaction_session_timeout": "10000",
+                    "lock_timeout": "2000",
+                    "application_name": "earful",
+                }
+            },
+        )
+
+    async def write(self, work: Work[T]) -> T:
+        for attempt in range(RETRIES):
+            try:
+                async with self._engine.begin() as connection:
+                    return await connection.run_sync(work)
+            except DBAPIError as error:
+                if attempt == RETRIES - 1 or getattr(error.orig, "sqlstate", None) not in _RETRIED:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def read(self, work: Work[T]) -> T:
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def is_outage(error: BaseException) -> bool:
+    """True where the database itself failed (gone, full, locked), not the work: try again later."""
+    if isinstance(error, OperationalError | OSError):
+        return True
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or "sqlstate" not in dir(error.orig))

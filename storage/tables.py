@@ -1,0 +1,358 @@
+"""Every table. Names are the field's terms; states are words, checked by the rules that move them.
+
+Order of locks, and of inserts: contacts, addresses, conversations, episodes, surveys, ratings, cases, then what hangs
+on them. `version` columns move by one with every change of a conversation or a case (optimistic concurrency).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from storage.types import CleanText, Id, Json, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _table(name: str, *parts: Column[object] | Index | UniqueConstraint) -> Table:
+    return Table(name, metadata, Column("id", Id, primary_key=True), *parts, sqlite_autoincrement=True)
+
+
+def _when(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, UtcDateTime, nullable=nullable)
+
+
+def _ref(name: str, target: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, Id, ForeignKey(f"{target}.id"), nullable=nullable)
+
+
+contacts = _table(
+    "contacts",
+    Column("external_id", String(200), unique=True),
+    Column("name", CleanText),
+    Column("language", String(8)),
+    Column("segment", String(100)),
+    Column("revenue", Float),
+    Column("phone", CleanText),
+    Column("email", CleanText),
+    _when("created_at", nullable=False),
+)
+
+addresses = _table(
+    "addresses",
+    _ref("contact_id", "contacts", nullable=False),
+    Column("channel", String(40), nullable=False),
+    Column("account", String(100), nullable=False),
+    Column("address", String(300), nullable=False),
+    _when("stopped_at"),  # they opted out
+    _when("blocked_at"),  # the platform says that we cannot reach them
+    _when("heard_at"),  # their last message: opens the platform's window
+    _when("created_at", nullable=False),
+    UniqueConstraint("channel", "account", "address"),
+    Index("ix_addresses_contact_id", "contact_id"),
+)
+
+conversations = _table(
+    "conversations",
+    Column("lane", String(500), nullable=False, unique=True),  # chat:channel:account:thread
+    Column("channel", String(40), nullable=False),
+    Column("account", String(100), nullable=False),
+    Column("thread", String(300), nullable=False),
+    _ref("contact_id", "contacts", nullable=False),
+    _ref("address_id", "addresses", nullable=False),
+    Column("owner", String(10), nullable=False, server_default="bot"),
+    Column("owner_epoch", Integer, nullable=False, server_default="0"),
+    _ref("agent_id", "staff"),
+    Column("reason", String(40)),  # why a person was asked for
+    _when("queued_at"),
+    Column("language", String(8), nullable=False),
+    Column("tracker", Json),
+    Column("version", Integer, nullable=False, server_default="0"),
+    _when("created_at", nullable=False),
+    _when("active_at", nullable=False),
+    Index(
+        "ix_conversations_waiting",
+        "owner",
+        "queued_at",
+        postgresql_where=text("owner <> 'bot'"),
+        sqlite_where=text("owner <> 'bot'"),
+    ),
+    Index("ix_conversations_contact_id", "contact_id"),
+)
+
+inbox = _table(
+    "inbox",
+    Column("channel", String(40), nullable=False),
+    Column("account", String(100), nullable=False),
+    Column("dedupe_key", String(200), nullable=False),
+    Column("lane", String(500), nullable=False),
+    Column("event", Json, nullable=False),
+    Column("raw", LargeBinary),  # what could not be parsed, as it came
+    Column("state", String(10), nullable=False, server_default="new"),  # new, done, dead
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("reason", String(500)),
+    _when("received_at", nullable=False),
+    UniqueConstraint("channel", "account", "dedupe_key"),
+    Index("ix_inbox_new", "lane", "id", postgresql_where=text("state = 'new'"), sqlite_where=text("state = 'new'")),
+)
+
+messages = _table(
+    "messages",
+    _ref("conversation_id", "conversations", nullable=False),
+    Column("author", String(10), nullable=False),  # customer, bot, agent, system
+    _ref("staff_id", "staff"),
+    Column("text", CleanText, nullable=False),
+    Column("data", Json),  # buttons with their payloads, what was understood, what kind of event it was
+    Column("client_key", String(80)),  # the sender's own key: a message posted twice is one
+    _when("created_at", nullable=False),
+    Index("ix_messages_conversation_id_id", "conversation_id", "id"),
+    UniqueConstraint("conversation_id", "client_key"),
+)
+
+outbox = _table(
+    "outbox",
+    _ref("conversation_id", "conversations", nullable=False),
+    _ref("message_id", "messages"),
+    Column("channel", String(40), nullable=False),
+    Column("account", String(100), nullable=False),
+    Column("address", String(300), nullable=False),
+    Column("kind", String(20), nullable=False),  # reply (fenced by owner_epoch), notice, survey, consent, agent
+    Column("form", String(20), nullable=False),  # text, toast, edit, public_reply, private_reply
+    Column("owner_epoch", Integer),
+    Column("text", CleanText, nullable=False),
+    Column("buttons", Json),
+    Column("target", String(300)),
+    Column("state", String(10), nullable=False, server_default="queued"),
+    Column("reason", String(500)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _when("not_before", nullable=False),
+    Column("lease_owner", String(40)),
+    Column("lease_until", Float),  # seconds since 1970 by the database's clock
+    Column("reference", String(300)),  # the platform's id
+    Column("receipt", String(20)),
+    _when("created_at", nullable=False),
+    _when("finished_at"),
+    Index(
+        "ix_outbox_open",
+        "channel",
+        "account",
+        "address",
+        "id",
+        postgresql_where=text("state in ('queued', 'sending')"),
+        sqlite_where=text("state in ('queued', 'sending')"),
+    ),
+    Index("ix_outbox_reference", "channel", "account", "reference"),
+    Index("ix_outbox_conversation_id_id", "conversation_id", "id"),
+    # A comment has one private reply: the slot is claimed by this row, before anything is sent.
+    Index(
+        "uq_outbox_private_reply",
+        "channel",
+        "account",
+        "target",
+        unique=True,
+        postgresql_where=text("form = 'private_reply'"),
+        sqlite_where=text("form = 'private_reply'"),
+    ),
+)
+
+attempts = _table(
+    "attempts",
+    _ref("outbox_id", "outbox", nullable=False),
+    _when("at", nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("detail", String(500)),
+    Column("milliseconds", Float, nullable=False),
+    Index("ix_attempts_outbox_id", "outbox_id"),
+)
+
+timers = _table(
+    "timers",
+    Column("subject", String(80), nullable=False),  # survey:12
+    Column("kind", String(40), nullable=False),  # expire
+    Column("lane", String(500), nullable=False),
+    Column("generation", Integer, nullable=False, server_default="1"),
+    _when("due_at", nullable=False),
+    Column("late", String(10), nullable=False),  # fire, skip, replan
+    _when("skip_after"),  # with late = skip: too late to be of use
+    Column("state", String(10), nullable=False, server_default="waiting"),  # waiting, fired, cancelled, skipped
+    UniqueConstraint("subject", "kind"),
+    Index(
+        "ix_timers_due", "due_at", postgresql_where=text("state = 'waiting'"), sqlite_where=text("state = 'waiting'")
+    ),
+)
+
+episodes = _table(
+    "episodes",
+    Column("external_id", String(200), nullable=False, unique=True),
+    _ref("contact_id", "contacts", nullable=False),
+    Column("touchpoint", String(100), nullable=False),
+    _when("ended_at", nullable=False),
+    Column("agent", CleanText),
+    Column("product", CleanText),
+    Column("region", CleanText),
+    Column("business_line", CleanText),
+    _when("created_at", nullable=False),
+    Index("ix_episodes_contact_id", "contact_id"),
+)
+
+surveys = _table(
+    "surveys",
+    _ref("episode_id", "episodes"),
+    _ref("case_id", "cases"),
+    _ref("conversation_id", "conversations"),
+    _ref("contact_id", "contacts", nullable=False),
+    _ref("address_id", "addresses"),
+    Column("definition", String(60), nullable=False),
+    Column("state", String(12), nullable=False),  # awaiting, answered, expired, superseded, suppressed
+    Column("reason", String(60)),
+    Column("progress", Json),
+    Column("judged", String(100)),  # the agent judged, fixed when the survey is made; never shown to that agent
+    _when("created_at", nullable=False),
+    _when("expires_at"),
+    _when("answered_at"),
+    UniqueConstraint("episode_id", "definition"),
+    Index("ix_surveys_contact_id", "contact_id"),
+    # One survey per address awaits an answer.
+    Index(
+        "uq_surveys_awaiting",
+        "address_id",
+        unique=True,
+        postgresql_where=text("state = 'awaiting'"),
+        sqlite_where=text("state = 'awaiting'"),
+    ),
+)
+
+ratings = _table(
+    "ratings",
+    Column("survey_id", Id, ForeignKey("surveys.id"), nullable=False, unique=True),
+    Column("value", Float, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("source", String(20), nullable=False),  # tap, text, page
+    Column("answers", Json),
+    _when("received_at", nullable=False),
+    _when("changed_at"),
+    Index("ix_ratings_received_at", "received_at"),
+)
+
+rating_history = _table(
+    "rating_history",
+    _ref("rating_id", "ratings", nullable=False),
+    Column("value", Float, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("source", String(20), nullable=False),
+    _when("at", nullable=False),
+    Index("ix_rating_history_rating_id", "rating_id"),
+)
+
+cases = _table(
+    "cases",
+    _ref("contact_id", "contacts", nullable=False),
+    _ref("conversation_id", "conversations", nullable=False),
+    Column("origin", String(40), nullable=False),  # conversation, survey:12, comment, desk
+    Column("state", String(20), nullable=False),
+    Column("title", CleanText, nullable=False),
+    Column("nature", Json, nullable=False),
+    Column("aspect", Json, nullable=False),
+    Column("urgency", String(10), nullable=False),
+    Column("department", String(60)),
+    Column("fields", Json, nullable=False),
+    Column("language", String(8), nullable=False),
+    _ref("owner_id", "staff"),
+    Column("version", Integer, nullable=False, server_default="0"),
+    _when("opened_at", nullable=False),
+    _when("respond_by", nullable=False),
+    _when("responded_at"),
+    _when("resolved_at"),
+    _when("closed_at"),
+    Index("ix_cases_contact_id", "contact_id"),
+    Index("ix_cases_conversation_id", "conversation_id"),
+    Index("ix_cases_state_respond_by", "state", "respond_by"),
+)
+
+case_events = _table(
+    "case_events",
+    _ref("case_id", "cases", nullable=False),
+    _when("at", nullable=False),
+    Column("actor", String(60), nullable=False),  # customer, bot, system, staff:3
+    Column("kind", String(40), nullable=False),
+    Column("from_state", String(20)),
+    Column("to_state", String(20)),
+    Column("note", CleanText),
+    Index("ix_case_events_case_id_id", "case_id", "id"),
+)
+
+knowledge = _table(
+    "knowledge",
+    Column("key", String(100), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("question", CleanText, nullable=False),
+    Column("answer", CleanText, nullable=False),
+    Column("phrasings", Json, nullable=False),
+    Column("helpful", Integer, nullable=False, server_default="0"),
+    Column("unhelpful", Integer, nullable=False, server_default="0"),
+    _when("updated_at", nullable=False),
+    UniqueConstraint("key", "language"),
+)
+
+staff = _table(
+    "staff",
+    Column("login", String(100), nullable=False, unique=True),
+    Column("name", CleanText, nullable=False),
+    Column("password", String(300), nullable=False),  # argon2id
+    Column("role", String(20), nullable=False),  # agent, supervisor, admin
+    Column("must_change", Boolean, nullable=False, server_default=text("false")),
+    _when("created_at", nullable=False),
+    _when("disabled_at"),
+)
+
+staff_sessions = _table(
+    "staff_sessions",
+    Column("digest", String(64), nullable=False, unique=True),  # sha256 of the cookie
+    _ref("staff_id", "staff", nullable=False),
+    _when("created_at", nullable=False),
+    _when("expires_at", nullable=False),
+)
+
+api_tokens = _table(
+    "api_tokens",
+    Column("name", String(100), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("scopes", Json, nullable=False),
+    _when("created_at", nullable=False),
+    _when("revoked_at"),
+)
+
+audit = _table(
+    "audit",
+    _when("at", nullable=False),
+    Column("actor", String(60), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("subject", String(100), nullable=False),
+    Column("detail", Json),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("key", String(100), primary_key=True),  # small facts of the installation: a polling offset, the demo's mark
+    Column("value", String(500), nullable=False),
+)
