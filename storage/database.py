@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 T = TypeVar("T")
@@ -198,7 +198,7 @@ class PostgreSQL(Database):
 
 
 def is_outage(error: BaseException) -> bool:
-    """True where the database itself failed (gone, full, locked), not the work: try again later."""
-    if isinstance(error, OperationalError | OSError):
-        return True
-    return isinstance(error, DBAPIError) and (error.connection_invalidated or "sqlstate" not in dir(error.orig))
+    """True where the database itself failed (gone, full, locked), not the work: the same may succeed later."""
+    return isinstance(error, OperationalError | InterfaceError | OSError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )

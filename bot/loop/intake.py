@@ -84,7 +84,7 @@ class Intake:
 
     async def _keep(self, batch: list[tuple[list[Row], asyncio.Future[None]]]) -> None:
         try:
-            await self._database.write(_insert([row for rows, _ in batch for row in rows]))
+            await self._insert([row for rows, _ in batch for row in rows])
             answers: list[BaseException | None] = [None] * len(batch)
         except Exception:
             log.warning("intake group failed; keeping its parts one by one", callers=len(batch), exc_info=True)
@@ -102,10 +102,13 @@ class Intake:
 
     async def _alone(self, rows: list[Row]) -> BaseException | None:
         try:
-            await self._database.write(_insert(rows))
+            await self._insert(rows)
         except Exception as error:
             return error
         return None
+
+    async def _insert(self, rows: list[Row]) -> None:
+        await self._database.write(lambda connection: insert_new(connection, rows))
 
 
 def _bounded(key: str) -> str:
@@ -113,15 +116,12 @@ def _bounded(key: str) -> str:
     return key if len(key) <= KEY_LIMIT else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
-def _insert(rows: list[Row]) -> Callable[[Connection], None]:
-    # By lane, so that two processes given the same events lock them in the same order; stable, so that a lane keeps
-    # its order of arrival.
-    rows = sorted(rows, key=lambda row: str(row["lane"]))
-
-    def work(connection: Connection) -> None:
-        connection.execute(_INSERT[connection.dialect.name], rows)
-
-    return work
+def insert_new(connection: Connection, rows: list[Row]) -> None:
+    """Inbox rows, but for those whose key is there already."""
+    if rows:
+        # By lane, so that two processes given the same events lock them in the same order; stable, so that a lane
+        # keeps its order of arrival.
+        connection.execute(_INSERT[connection.dialect.name], sorted(rows, key=lambda row: str(row["lane"])))
 
 
 _INSERT = {

@@ -72,13 +72,19 @@ _DIGITS = re.compile(r"\s*\d{1,3}\s*")
 
 
 def load(
-    lanes: Sequence[str], *, first_only: bool = False, digits: Callable[[str], bool] = bool
+    lanes: Sequence[str],
+    *,
+    unread: bool = True,
+    first_only: bool = False,
+    digits: Callable[[str], bool] = bool,
 ) -> Callable[[Connection], dict[str, LaneState]]:
-    """A read of `lanes`. `first_only`: one row of each. `digits(channel)`: a bare number may stand for an option."""
+    """A read of `lanes`. `unread`: with what waits in the inbox; `first_only`: one row of each. `digits(channel)`: a
+    bare number may stand for an option there."""
 
     def work(connection: Connection) -> dict[str, LaneState]:
         states = {lane: LaneState(lane, *place_of(lane)) for lane in lanes}
-        _inbox(connection, states, 1 if first_only else ROWS_A_TURN)
+        if unread:
+            _inbox(connection, states, 1 if first_only else ROWS_A_TURN)
         _conversations(connection, states)
         _dialogue(connection, states, digits)
         return states
@@ -128,8 +134,8 @@ def _conversations(connection: Connection, states: dict[str, LaneState]) -> None
     for case in _all(connection, _OPEN_CASES, contacts, Case):
         cases[case.contact_id].append(case)
     for state in states.values():
-        conversation = state.conversation
-        state.address = addresses[conversation.address_id] if conversation else state.address
+        talk = state.conversation
+        state.address = addresses[talk.address_id] if talk else state.address
         if state.address is None:
             continue
         state.contact = contacts[state.address.contact_id]
@@ -137,13 +143,13 @@ def _conversations(connection: Connection, states: dict[str, LaneState]) -> None
         state.awaiting = awaiting.get(state.address.id)
         if state.awaiting:
             state.surveys[state.awaiting.id] = state.awaiting
-        if conversation and conversation.owner == "queue":
+        if talk and talk.owner == "queue":
             ahead = select(func.count()).select_from(tables.conversations)
             waiting = tables.conversations.c
             state.queue_position = (
                 1
                 + connection.execute(
-                    ahead.where(waiting.owner == "queue", waiting.queued_at < conversation.queued_at)
+                    ahead.where(waiting.owner == "queue", waiting.queued_at < talk.queued_at)
                 ).scalar_one()
             )
 

@@ -1,0 +1,441 @@
+"""The way out: claims the head of each address's queue, sends it through its channel, records what came of it.
+
+`sending` is committed before the socket is touched, and only for what is sent at once: after a crash those rows,
+and no others, are unknown. Results are recorded in the same transaction that claims the next rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, tuple_, update
+
+from bot.clock import Clock
+from bot.loop.planner import Rates, Waiting, backoff, refusal
+from channels.base import (
+    Adapter,
+    Blocked,
+    Button,
+    ChannelError,
+    Misconfigured,
+    Outgoing,
+    OutcomeUnknown,
+    Rejected,
+    RetryAfter,
+    Sent,
+    Unavailable,
+)
+from storage.clock import database_now
+from storage.database import Database
+from storage.tables import addresses, attempts, conversations, outbox
+
+log = structlog.get_logger()
+
+IN_FLIGHT = 64
+LEASE = 30.0  # seconds
+ATTEMPTS = 12  # about half an hour of an unreachable platform
+MISCONFIGURED_PAUSE = timedelta(seconds=60)
+OUTAGE_PAUSE = 1.0
+
+Place = tuple[str, str, str]
+AdapterOf = Callable[[str, str], Adapter[Any] | None]
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of one attempt."""
+
+    row: Waiting
+    outcome: str  # sent, retry, failed, unknown
+    state: str
+    reason: str | None = None
+    reference: str | None = None
+    not_before: datetime | None = None
+    milliseconds: float = 0.0
+    blocked: bool = False
+    at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Claim:
+    """What a step found: rows to send, places to look at again, at once or later."""
+
+    rows: list[Waiting] = field(default_factory=list)
+    again: list[Place] = field(default_factory=list)
+    later: list[tuple[datetime, Place]] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+
+
+class Delivery:
+    """Sends for every channel. `changed` is told the lanes whose rows changed state."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        adapter_of: AdapterOf,
+        changed: Callable[[Iterable[str]], None] = lambda _: None,
+        jitter: random.Random | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._adapter_of = adapter_of
+        self._changed = changed
+        self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, keeps no secret
+        self._rates = Rates()
+        self._me = uuid.uuid4().hex[:16]
+        self._ready: dict[Place, None] = {}
+        self._busy: set[Place] = set()
+        self._again: set[Place] = set()
+        self._later: list[tuple[datetime, Place]] = []
+        self._finished: list[Result] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._some = asyncio.Event()
+        self.counts: dict[str, int] = {}
+
+    # ---- running ----
+
+    def hint(self, places: Iterable[Place]) -> None:
+        """Something may wait for these addresses."""
+        for place in places:
+            if place in self._busy:
+                self._again.add(place)
+            else:
+                self._ready[place] = None
+        self._some.set()
+
+    async def run(self) -> None:
+        """Send until cancelled; then what is in flight is waited for and recorded."""
+        try:
+            while True:
+                await self._wait()
+                try:
+                    await self.step()
+                except Exception as error:
+                    log.error("delivery step failed; it is tried again", error=type(error).__name__)
+                    await asyncio.sleep(OUTAGE_PAUSE)
+                    self._some.set()
+        finally:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=LEASE / 2)
+            if self._finished:
+                await self.step(claim=False)
+
+    async def _wait(self) -> None:
+        pause: float | None = None
+        if self._later:
+            pause = max(0.0, (self._later[0][0] - self._clock.now()).total_seconds())
+        if self._ready and len(self._tasks) < IN_FLIGHT:
+            return
+        try:
+            await asyncio.wait_for(self._some.wait(), pause)
+        except TimeoutError:
+            return
+
+    async def settle(self) -> None:
+        """Send everything that may go at the clock's present time."""
+        while True:
+            await self.step()
+            if self._tasks:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            elif not self._finished and not self._ready and not self._due():
+                return
+
+    async def sweep(self) -> None:
+        """Find rows whose hint was lost, and rows that a dead process left in flight: nobody knows of those."""
+        now = self._clock.now()
+
+        def work(connection: Connection) -> tuple[list[Place], list[str]]:
+            lost = connection.execute(
+                update(outbox)
+                .where(outbox.c.state == "sending", outbox.c.lease_until < database_now())
+                .values(state="unknown", reason="the sender died while it was under way", finished_at=now)
+                .returning(outbox.c.conversation_id)
+            ).scalars()
+            touched = sorted(set(lost))
+            lanes = select(conversations.c.lane).where(conversations.c.id.in_(touched))
+            heads = (
+                select(outbox.c.channel, outbox.c.account, outbox.c.address)
+                .where(outbox.c.state == "queued", outbox.c.not_before <= now)
+                .distinct()
+                .limit(5_000)
+            )
+            found = [(row[0], row[1], row[2]) for row in connection.execute(heads)]
+            return found, list(connection.execute(lanes).scalars()) if touched else []
+
+        found, lanes = await self._database.write(work)
+        self.hint(place for place in found if place not in self._busy)
+        self._changed(lanes)
+
+    async def abandon(self) -> int:
+        """At the start of the only process: whatever is marked in flight was in flight when the last one died."""
+        statement = (
+            update(outbox)
+            .where(outbox.c.state == "sending")
+            .values(state="unknown", reason="the service stopped while it was under way", finished_at=self._clock.now())
+        )
+        return await self._database.write(lambda connection: connection.execute(statement).rowcount)
+
+    # ---- a step ----
+
+    def _due(self) -> bool:
+        now = self._clock.now()
+        while self._later and self._later[0][0] <= now:
+            self._ready.setdefault(heapq.heappop(self._later)[1])
+        return bool(self._ready)
+
+    async def step(self, *, claim: bool = True) -> None:
+        """Record what came back, claim what may go, and begin to send it."""
+        self._some.clear()
+        self._due()
+        finished, self._finished = self._finished, []
+        room = IN_FLIGHT - len(self._tasks) if claim else 0
+        places = [place for place, _ in zip(self._ready, range(max(room, 0)), strict=False)]
+        for place in places:
+            del self._ready[place]
+        if not finished and not places:
+            return
+        self._busy.update(places)
+        claimed_at = time.monotonic()
+        try:
+            found = await self._database.write(lambda connection: self._transact(connection, finished, places))
+        except BaseException:
+            self._finished = finished + self._finished
+            self._busy.difference_update(places)
+            self._ready = dict.fromkeys(places) | self._ready
+            raise
+        self._release(result.row.place for result in finished)
+        sending = {row.place for row in found.rows}
+        self._release(place for place in places if place not in sending)
+        self.hint(found.again)
+        for when, place in found.later:
+            heapq.heappush(self._later, (when, place))
+        for row in found.rows:
+            task = asyncio.create_task(self._send(row, claimed_at))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._changed(found.touched)
+
+    def _release(self, places: Iterable[Place]) -> None:
+        for place in places:
+            self._busy.discard(place)
+            if place in self._again:
+                self._again.discard(place)
+                self.hint([place])
+
+    def _transact(self, connection: Connection, finished: Sequence[Result], places: Sequence[Place]) -> Claim:
+        now = self._clock.now()
+        found = Claim()
+        if finished:
+            _record(connection, finished, now)
+            found.touched |= {result.row.lane for result in finished}
+            found.again += [result.row.place for result in finished if result.state != "queued"]
+            found.later += [
+                (result.not_before, result.row.place) for result in finished if result.not_before is not None
+            ]
+        if not places:
+            return found
+        dropped: list[dict[str, Any]] = []
+        for row in _heads(connection, places):
+            adapter = self._adapter_of(row.channel, row.account)
+            if adapter is None:
+                dropped.append({"row": row.id, "why": "no_such_account"})
+                found.again.append(row.place)
+                continue
+            reason = refusal(row, adapter.capabilities, now)
+            ready = max(row.not_before, self._rates.ready_at(row.place, adapter.capabilities, now))
+            if reason:
+                dropped.append({"row": row.id, "why": reason})
+                found.again.append(row.place)
+                found.touched.add(row.lane)
+            elif ready > now:
+                found.later.append((ready, row.place))
+            else:
+                found.rows.append(row)
+        if dropped:
+            connection.execute(_DROP, [{**drop, "when": now} for drop in dropped])
+        if found.rows:
+            claimed = set(connection.execute(_CLAIM, {"ids": [r.id for r in found.rows], "me": self._me}).scalars())
+            found.rows = [row for row in found.rows if row.id in claimed]
+            for row in found.rows:
+                adapter = self._adapter_of(row.channel, row.account)
+                if adapter:
+                    self._rates.spend(row.place, adapter.capabilities, now)
+        return found
+
+    # ---- one message ----
+
+    async def _send(self, row: Waiting, claimed_at: float) -> None:
+        started = time.monotonic()
+        adapter = self._adapter_of(row.channel, row.account)
+        if adapter is None or started - claimed_at > LEASE / 2:
+            return  # too late to be sure that nobody else settles it: the sweep will call it unknown
+        try:
+            result = self._sent(row, await adapter.send(_outgoing(row)))
+        except ChannelError as error:
+            result = self._failed(row, error, adapter)
+        except Exception as error:
+            # A fault of ours, perhaps after the socket was written to: never blindly repeated.
+            log.error("send failed unexpectedly", outbox=row.id, channel=row.channel, error=type(error).__name__)
+            result = Result(row, "unknown", "unknown", f"fault: {type(error).__name__}")
+        result.at = self._clock.now()
+        result.milliseconds = 1000 * (time.monotonic() - started)
+        self.counts[result.outcome] = self.counts.get(result.outcome, 0) + 1
+        self._finished.append(result)
+        self._some.set()
+
+    def _sent(self, row: Waiting, sent: Sent) -> Result:
+        return Result(row, "sent", "sent", reference=sent.reference)
+
+    def _failed(self, row: Waiting, error: ChannelError, adapter: Adapter[Any]) -> Result:
+        now = self._clock.now()
+        why = str(error)[:500]
+        match error:
+            case RetryAfter():
+                until = now + timedelta(seconds=error.seconds)
+                self._rates.hold(row.place if error.scope == "address" else row.place[:2], until)
+                return Result(row, "retry", "queued", why, not_before=until)
+            case Misconfigured():
+                log.error("a channel account is misconfigured", channel=row.channel, account=row.account, why=why)
+                self._rates.hold(row.place[:2], now + MISCONFIGURED_PAUSE)
+                return Result(row, "retry", "queued", why, not_before=now + MISCONFIGURED_PAUSE)
+            case Blocked():
+                return Result(row, "failed", "failed", why, blocked=True)
+            case Rejected():
+                return Result(row, "failed", "failed", why)
+            case Unavailable() if row.attempts + 1 < ATTEMPTS:
+                return Result(row, "retry", "queued", why, not_before=now + backoff(row.attempts + 1, self._jitter))
+            case OutcomeUnknown() if adapter.capabilities.idempotent and row.attempts + 1 < ATTEMPTS:
+                return Result(row, "retry", "queued", why, not_before=now + backoff(row.attempts + 1, self._jitter))
+            case OutcomeUnknown():
+                return Result(row, "unknown", "unknown", why)
+            case _:
+                return Result(row, "failed", "failed", why)
+
+
+def _outgoing(row: Waiting) -> Outgoing:
+    buttons = tuple(Button(title, f"m{row.message_id}.{place}") for place, title in enumerate(row.buttons or ()))
+    return Outgoing(
+        address=row.address,
+        text=row.text,
+        key=f"earful-{row.id}",
+        kind=row.form,  # type: ignore[arg-type] # the outbox holds only these
+        buttons=buttons,
+        target=row.target,
+    )
+
+
+# ---- SQL ----
+
+_place = tuple_(outbox.c.channel, outbox.c.account, outbox.c.address)
+_open = outbox.c.state.in_(["queued", "sending"])
+_first = (
+    select(func.min(outbox.c.id))
+    .where(_open, _place.in_(bindparam("places", expanding=True)))
+    .group_by(outbox.c.channel, outbox.c.account, outbox.c.address)
+)
+_HEADS = (
+    select(
+        *(outbox.c[name] for name in list(Waiting.__dataclass_fields__)[:14]),
+        conversations.c.lane,
+        conversations.c.owner_epoch,
+        addresses.c.stopped_at,
+        addresses.c.blocked_at,
+        addresses.c.heard_at,
+    )
+    .select_from(outbox)
+    .join(conversations, conversations.c.id == outbox.c.conversation_id)
+    .join(addresses, addresses.c.id == conversations.c.address_id)
+    .where(outbox.c.id.in_(_first), outbox.c.state == "queued")
+    # A takeover that commits while we look would be overlooked: hold the owner still until the claim is committed.
+    .with_for_update(read=True, of=conversations)
+)
+_CLAIM = (
+    update(outbox)
+    .where(
+        outbox.c.id.in_(bindparam("ids", expanding=True)),
+        outbox.c.state == "queued",
+        or_(
+            outbox.c.kind != "reply",
+            outbox.c.owner_epoch
+            == select(conversations.c.owner_epoch)
+            .where(conversations.c.id == outbox.c.conversation_id)
+            .scalar_subquery(),
+        ),
+    )
+    .values(
+        state="sending",
+        attempts=outbox.c.attempts + 1,
+        lease_owner=bindparam("me"),
+        lease_until=database_now() + LEASE,
+    )
+    .returning(outbox.c.id)
+)
+_DROP = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row"), outbox.c.state == "queued")
+    .values(state="dropped", reason=bindparam("why"), finished_at=bindparam("when"))
+)
+_RECORD = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row"), outbox.c.state == "sending")
+    .values(
+        state=bindparam("to"),
+        reason=bindparam("why"),
+        reference=bindparam("named"),
+        not_before=bindparam("wait"),
+        finished_at=bindparam("when"),
+    )
+)
+_BLOCKED = (
+    update(addresses)
+    .where(
+        addresses.c.id
+        == select(conversations.c.address_id).where(conversations.c.id == bindparam("talk")).scalar_subquery()
+    )
+    .values(blocked_at=bindparam("when"))
+)
+
+
+def _heads(connection: Connection, places: Sequence[Place]) -> list[Waiting]:
+    return [Waiting(*row) for row in connection.execute(_HEADS, {"places": list(places)})]
+
+
+def _record(connection: Connection, finished: Sequence[Result], now: datetime) -> None:
+    blocked = [{"talk": result.row.conversation_id, "when": now} for result in finished if result.blocked]
+    if blocked:
+        connection.execute(_BLOCKED, blocked)
+    connection.execute(
+        _RECORD,
+        [
+            {
+                "row": result.row.id,
+                "to": result.state,
+                "why": result.reason,
+                "named": result.reference,
+                "wait": result.not_before or result.row.not_before,
+                "when": None if result.state == "queued" else now,
+            }
+            for result in sorted(finished, key=lambda result: result.row.id)
+        ],
+    )
+    made: list[Mapping[str, Any]] = [
+        {
+            "outbox_id": result.row.id,
+            "at": result.at or now,
+            "outcome": result.outcome,
+            "detail": result.reason,
+            "milliseconds": result.milliseconds,
+        }
+        for result in finished
+    ]
+    connection.execute(insert(attempts), made)

@@ -1,0 +1,95 @@
+"""Whether an outgoing row may go now: opt-outs, blocks, windows, takeovers and rates. Pure; adapters only translate."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from channels.base import Capabilities
+
+Reason = str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The head of an address's queue, with what the decision needs. Times are UTC."""
+
+    id: int
+    conversation_id: int
+    message_id: int | None
+    channel: str
+    account: str
+    address: str
+    kind: str
+    form: str
+    owner_epoch: int | None
+    text: str
+    buttons: list[str] | None
+    target: str | None
+    attempts: int
+    not_before: datetime
+    lane: str
+    current_epoch: int
+    stopped_at: datetime | None
+    blocked_at: datetime | None
+    heard_at: datetime | None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.channel, self.account, self.address
+
+
+def refusal(row: Waiting, capabilities: Capabilities, now: datetime) -> Reason | None:
+    """Why this row must never be sent; None if it may. The reason is recorded on the row, and the desk shows it."""
+    if row.kind == "reply" and row.owner_epoch != row.current_epoch:
+        return "overtaken"  # a person took over, or gave back, after this was written
+    answered = row.kind in ("reply", "notice", "agent")
+    if row.stopped_at and row.kind != "consent" and not (answered and _after(row.heard_at, row.stopped_at)):
+        return "opted_out"
+    if row.blocked_at and not _after(row.heard_at, row.blocked_at):
+        return "blocked"
+    if capabilities.window and row.form == "text" and not _after(row.heard_at, now - capabilities.window):
+        return "window_closed"
+    return None
+
+
+def _after(heard_at: datetime | None, when: datetime) -> bool:
+    return heard_at is not None and heard_at > when
+
+
+FIRST_BACKOFF = 2.0
+LONGEST_BACKOFF = 300.0
+
+
+def backoff(attempts: int, jitter: random.Random) -> timedelta:
+    """Exponential with full jitter above half (so that many do not return at once): seconds before attempt + 1."""
+    longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempts - 1, 16))
+    return timedelta(seconds=longest / 2 + jitter.random() * longest / 2)
+
+
+class Rates:
+    """When each address and each account may be written to next. One bucket of a second's worth per account; a
+    private chat has no burst. Also holds what a platform told us to hold."""
+
+    def __init__(self) -> None:
+        self._next: dict[tuple[str, ...], datetime] = {}
+
+    def ready_at(self, place: tuple[str, str, str], capabilities: Capabilities, now: datetime) -> datetime:
+        """The earliest time at which a message to `place` may go; `now` or before means at once."""
+        account = self._next.get(place[:2], now)
+        if capabilities.rate_per_account:
+            account -= timedelta(seconds=1)  # a second's worth may go in a burst
+        return max(account, self._next.get(place, now))
+
+    def spend(self, place: tuple[str, str, str], capabilities: Capabilities, now: datetime) -> None:
+        """A message goes to `place`."""
+        for key, rate in ((place, capabilities.rate_per_address), (place[:2], capabilities.rate_per_account)):
+            if rate:
+                self._next[key] = max(self._next.get(key, now), now) + timedelta(seconds=1 / rate)
+        if len(self._next) > 10_000:
+            self._next = {key: when for key, when in self._next.items() if when > now}
+
+    def hold(self, key: tuple[str, ...], until: datetime) -> None:
+        """Nothing to `key`, an address or (channel, account), before `until`."""
+        self._next[key] = max(self._next.get(key, until), until)

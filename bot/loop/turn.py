@@ -1,0 +1,258 @@
+"""A turn: load many lanes, decide each in memory, apply them together; again where a version moved."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Protocol, TypeVar
+
+import structlog
+from sqlalchemy import Connection, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.clock import Clock
+from bot.loop.apply import apply
+from bot.loop.effects import Effects
+from bot.loop.lanes import Lanes
+from bot.loop.state import LaneState, load
+from channels.base import Capabilities
+from storage.database import Conflict, Database, is_outage
+from storage.tables import inbox
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+LANES_A_BATCH = 64
+BATCHES_AT_ONCE = 2
+"""While one waits for its commit the next is decided."""
+
+TRIES = 3
+CONFLICTS = 10
+ALONE = 1_000
+OUTAGE_PAUSE = 1.0
+LEFT_BEHIND = timedelta(seconds=10)
+
+
+class Policy(Protocol):
+    """What to do about what was heard. A policy never touches the database and holds no state of a conversation."""
+
+    async def decide(self, states: Sequence[LaneState]) -> list[Effects | Exception]:
+        """One result a state, in the same order; an exception is that lane's own failure."""
+        ...
+
+    def give_up(self, state: LaneState, reason: str) -> Effects:
+        """The first row of this lane cannot be worked: what the customer and the desk are told instead."""
+        ...
+
+    def start(self, state: LaneState) -> Effects:
+        """Empty effects for somebody else's act on this lane."""
+        ...
+
+    def capabilities(self, channel: str) -> Capabilities: ...
+
+
+class Turns:
+    """Works the inbox. `sent` is told the addresses that were written to, after the commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        policy: Policy,
+        lanes: Lanes,
+        sent: Callable[[Iterable[tuple[str, str, str]]], None],
+        changed: Callable[[Iterable[str]], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._policy = policy
+        self._lanes = lanes
+        self._sent = sent
+        self._changed = changed
+        self.turns = 0
+
+    # ---- running ----
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        slots = asyncio.Semaphore(BATCHES_AT_ONCE)
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await self._lanes.some()
+                await slots.acquire()
+                taken = self._lanes.take(LANES_A_BATCH)
+                task = asyncio.create_task(self._work(taken, slots))
+                running.add(task)
+                task.add_done_callback(running.discard)
+        finally:
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _work(self, taken: list[str], slots: asyncio.Semaphore) -> None:
+        try:
+            await self.batch(taken)
+        except Exception as error:
+            log.error("turn failed; its lanes are tried again", lanes=len(taken), error=type(error).__name__)
+            await asyncio.sleep(OUTAGE_PAUSE)
+            self._lanes.wake(taken)
+        finally:
+            self._lanes.release(taken)
+            slots.release()
+
+    async def settle(self) -> int:
+        """Work everything that waits, now. The number of lanes worked."""
+        worked = 0
+        while taken := self._lanes.take(LANES_A_BATCH):
+            try:
+                await self.batch(taken)
+            finally:
+                self._lanes.release(taken)
+            worked += len(taken)
+        return worked
+
+    async def sweep(self) -> list[str]:
+        """Lanes whose rows were left behind (a lost wake-up, a crash, a failure): each of their first rows is tried
+        alone, its attempt committed first. The lanes found."""
+        before = self._clock.now() - LEFT_BEHIND
+
+        def work(connection: Connection) -> list[str]:
+            rows = connection.execute(
+                select(inbox.c.lane)
+                .where(inbox.c.state == "new", (inbox.c.received_at < before) | (inbox.c.attempts > 0))
+                .order_by(inbox.c.id)
+                .limit(500)
+            )
+            return list(dict.fromkeys(row[0] for row in rows))
+
+        found = [lane for lane in await self._database.read(work) if not self._lanes.is_busy(lane)]
+        for lane in found:
+            await self._alone(lane)
+        return found
+
+    # ---- a batch ----
+
+    async def batch(self, lanes: Sequence[str]) -> None:
+        """Decide and apply what is unread in `lanes`; those that had more are woken again."""
+        started = time.perf_counter()
+        states = await self._database.read(load(lanes, digits=self._digits))
+        heard = [state for state in states.values() if state.heard]
+        if not heard:
+            return
+        decided = list(zip(heard, await self._policy.decide(heard), strict=True))
+        good = [effects for _, effects in decided if isinstance(effects, Effects)]
+        failed = [(state, effects) for state, effects in decided if isinstance(effects, Exception)]
+        try:
+            await self._apply(good)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            failed += [(e.state, x) for e in good if (x := await self._apply_one(e)) is not None]
+        for state, why in failed:
+            if not isinstance(why, Conflict):
+                log.error("turn failed", channel=state.channel, row=state.heard[0].id, error=type(why).__name__)
+                await self._alone(state.lane)
+        again = [state.lane for state in heard if state.more]
+        self._lanes.wake(again + [state.lane for state, why in failed if isinstance(why, Conflict)])
+        self.turns += len(good)
+        log.debug("turns", lanes=len(heard), failed=len(failed), ms=round(1000 * (time.perf_counter() - started), 1))
+
+    async def _apply(self, batch: Sequence[Effects]) -> None:
+        if not batch:
+            return
+        await self._database.write(lambda connection: apply(connection, batch))
+        self._tell(batch)
+
+    async def _apply_one(self, effects: Effects) -> Exception | None:
+        """Apply a lane of a failing batch by itself. What it failed with, a moved version as Conflict."""
+        try:
+            await self._apply([effects])
+        except (Conflict, IntegrityError) as error:
+            return Conflict(str(type(error).__name__))
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return error
+        return None
+
+    def _tell(self, batch: Iterable[Effects]) -> None:
+        written: set[tuple[str, str, str]] = set()
+        lanes: list[str] = []
+        for effects in batch:
+            written |= effects.outgoing()
+            lanes.append(effects.state.lane)
+        if written:
+            self._sent(written)
+        self._changed(lanes)
+
+    # ---- alone ----
+
+    async def _alone(self, lane: str) -> None:
+        """Work a lane that failed before, a row at a time, until it is empty. Each attempt at a row is committed
+        before it is made, so that a row which kills the process is counted too; after TRIES the row is dead-lettered,
+        the customer is given to a person, and the lane goes on."""
+        counted = 0  # the row whose attempt is counted; a conflict is not another attempt
+        for _ in range(ALONE):
+            states = await self._database.read(load([lane], first_only=True, digits=self._digits))
+            state = states[lane]
+            if not state.heard:
+                return
+            first = state.heard[0]
+            if first.attempts >= TRIES and first.id != counted:
+                await self._bury(state)
+                continue
+            if first.id != counted:
+                await self._count(first.id)
+            counted = first.id
+            result = (await self._policy.decide([state]))[0]
+            error = await self._apply_one(result) if isinstance(result, Effects) else result
+            if error is not None and not isinstance(error, Conflict):
+                counted = 0
+                log.error("turn failed alone", row=first.id, attempt=first.attempts + 1, error=type(error).__name__)
+        self._lanes.wake([lane])
+
+    async def _bury(self, state: LaneState) -> None:
+        first = state.heard[0]
+        reason = f"failed {first.attempts} times; see the log for row {first.id}"
+        try:
+            await self._apply([self._policy.give_up(state, reason)])
+        except (Conflict, IntegrityError):
+            return  # a person acted meanwhile: look again
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.error("a dead letter's notice failed", row=first.id, error=type(error).__name__)
+            bare = self._policy.start(state)
+            bare.dead[first.id] = reason
+            await self._apply([bare])
+
+    async def _count(self, row: int) -> None:
+        await self._database.write(
+            lambda connection: connection.execute(
+                update(inbox).where(inbox.c.id == row).values(attempts=inbox.c.attempts + 1)
+            )
+        )
+
+    # ---- people ----
+
+    async def act(self, lane: str, decide: Callable[[LaneState, Effects], T | Awaitable[T]]) -> T:
+        """Somebody else's turn on a lane: the desk, the API. `decide` fills the effects and may run again. Raises
+        what `decide` raises (nothing is written then), or Conflict where the lane never stood still."""
+        for _ in range(CONFLICTS):
+            states = await self._database.read(load([lane], unread=False))
+            state = states[lane]
+            effects = self._policy.start(state)
+            result = decide(state, effects)
+            if isinstance(result, Awaitable):
+                result = await result
+            effects.finish()
+            try:
+                await self._apply([effects])
+            except (Conflict, IntegrityError):
+                continue
+            return result
+        raise Conflict(f"{lane} is changed by others all the time")
+
+    def _digits(self, channel: str) -> bool:
+        return self._policy.capabilities(channel).digits
