@@ -1,0 +1,90 @@
+"""Finds an answer in what somebody typed while a question is open.
+
+Strict on purpose: thanks, a request for a person, an order for five of something are not ratings. What is not an answer
+goes the way of every other message.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.surveys.definitions import RATING, Definition, Scale, nearest
+from bot.surveys.rules import Answer, Option, options
+
+# What reads a rating out of words: (text, maximum of the scale) to a score of 0 to 100, None if it states none.
+RatingReader = Callable[[str, int], float | None]
+
+# A number and nothing else, but for a full stop, an exclamation mark, or the frame of a keycap emoji. A longer number
+# is that of a case or an order, not a rating.
+_BARE_NUMBER = re.compile(r"\s*(\d{1,3})\ufe0f?\u20e3?\s*[.。!！~]*\s*")
+_THUMBS_MAXIMUM = 10  # a thumb has no number of its own: a figure beside it is read as one of ten
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """It could mean several things ("10" on a scale of five): ask back once, with the buttons (`rules.ask_back`)."""
+
+    question: str
+
+
+def parse_answer(
+    definition: Definition, question: str, text: str, rating_reader: RatingReader
+) -> Answer | Ambiguous | None:
+    """The answer that `text` gives to the open `question` (`State.question`); None if it gives none.
+
+    A question that takes free text takes any that is not in `not_answers`: whoever understands more (a request for a
+    person put in a sentence, a new complaint) looks before calling this.
+    """
+    if plain(text) in definition.not_answers:
+        return None
+    asked = definition.scale if question == RATING else definition.find(question)
+    if asked is None:
+        return None
+    offered = [*options(asked, "zh"), *options(asked, "en")]
+    number = _BARE_NUMBER.fullmatch(unicodedata.normalize("NFKC", text))
+    if number is not None and offered:
+        typed = str(int(number[1]))
+        found = next((option.value for option in offered if option.typed == typed), None)
+        return Ambiguous(question) if found is None else Answer(question, found)
+    if (labelled := _label(offered, text)) is not None:
+        return Answer(question, labelled)
+    if not isinstance(asked, Scale):
+        return Answer(question, None, text.strip()) if asked.free_text and text.strip() else None
+    stated = rating_reader(text, _THUMBS_MAXIMUM if asked.kind == "thumbs" else asked.maximum)
+    if stated is None:
+        return None
+    stated = min(100.0, max(0.0, stated))
+    return Answer(RATING, str(nearest(asked, stated)), stated=stated)
+
+
+def plain(text: str) -> str:
+    """The letters and digits of a text: full width made narrow, case folded, signs, spaces and emoji left out."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(sign for sign in folded if unicodedata.category(sign)[0] in "LN")
+
+
+def _label(offered: list[Option], text: str) -> str | None:
+    """The one option whose button was typed: in full, without its digit, or by its emoji alone."""
+    said, signs = plain(text), _signs(text)
+    if said.isdigit():
+        return None
+    found = {
+        option.value
+        for option in offered
+        if (said in _spellings(option) if said else signs and signs == _signs(option.title))
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _spellings(option: Option) -> tuple[str, ...]:
+    title = plain(option.title)
+    words = title.lstrip("0123456789")
+    return title, words, option.typed + words
+
+
+def _signs(text: str) -> str:
+    """The emoji of a text, without skin tones and variants."""
+    return "".join(sign for sign in text if unicodedata.category(sign) == "So")
