@@ -11,15 +11,17 @@ import heapq
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection
 
 from bot.clock import Clock
+from bot.loop import outbox as rows
+from bot.loop.outbox import Result
 from bot.loop.planner import Rates, Waiting, backoff, refusal
 from channels.base import (
     Adapter,
@@ -27,16 +29,14 @@ from channels.base import (
     Button,
     ChannelError,
     Misconfigured,
-    Outgoing,
     OutcomeUnknown,
+    Outgoing,
     Rejected,
     RetryAfter,
     Sent,
     Unavailable,
 )
-from storage.clock import database_now
 from storage.database import Database
-from storage.tables import addresses, attempts, conversations, outbox
 
 log = structlog.get_logger()
 
@@ -48,21 +48,6 @@ OUTAGE_PAUSE = 1.0
 
 Place = tuple[str, str, str]
 AdapterOf = Callable[[str, str], Adapter[Any] | None]
-
-
-@dataclass(slots=True)
-class Result:
-    """What came of one attempt."""
-
-    row: Waiting
-    outcome: str  # sent, retry, failed, unknown
-    state: str
-    reason: str | None = None
-    reference: str | None = None
-    not_before: datetime | None = None
-    milliseconds: float = 0.0
-    blocked: bool = False
-    at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -155,22 +140,8 @@ class Delivery:
         now = self._clock.now()
 
         def work(connection: Connection) -> tuple[list[Place], list[str]]:
-            lost = connection.execute(
-                update(outbox)
-                .where(outbox.c.state == "sending", outbox.c.lease_until < database_now())
-                .values(state="unknown", reason="the sender died while it was under way", finished_at=now)
-                .returning(outbox.c.conversation_id)
-            ).scalars()
-            touched = sorted(set(lost))
-            lanes = select(conversations.c.lane).where(conversations.c.id.in_(touched))
-            heads = (
-                select(outbox.c.channel, outbox.c.account, outbox.c.address)
-                .where(outbox.c.state == "queued", outbox.c.not_before <= now)
-                .distinct()
-                .limit(5_000)
-            )
-            found = [(row[0], row[1], row[2]) for row in connection.execute(heads)]
-            return found, list(connection.execute(lanes).scalars()) if touched else []
+            lanes = rows.give_up_lost(connection, now)
+            return rows.due(connection, now), lanes
 
         found, lanes = await self._database.write(work)
         self.hint(place for place in found if place not in self._busy)
@@ -178,12 +149,8 @@ class Delivery:
 
     async def abandon(self) -> int:
         """At the start of the only process: whatever is marked in flight was in flight when the last one died."""
-        statement = (
-            update(outbox)
-            .where(outbox.c.state == "sending")
-            .values(state="unknown", reason="the service stopped while it was under way", finished_at=self._clock.now())
-        )
-        return await self._database.write(lambda connection: connection.execute(statement).rowcount)
+        now = self._clock.now()
+        return await self._database.write(lambda connection: rows.give_up_all(connection, now))
 
     # ---- a step ----
 
@@ -219,7 +186,11 @@ class Delivery:
         self.hint(found.again)
         for when, place in found.later:
             heapq.heappush(self._later, (when, place))
+        now = self._clock.now()
         for row in found.rows:
+            adapter = self._adapter_of(row.channel, row.account)
+            if adapter:
+                self._rates.spend(row.place, adapter.capabilities, now)
             task = asyncio.create_task(self._send(row, claimed_at))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -236,7 +207,7 @@ class Delivery:
         now = self._clock.now()
         found = Claim()
         if finished:
-            _record(connection, finished, now)
+            rows.record(connection, finished, now)
             found.touched |= {result.row.lane for result in finished}
             found.again += [result.row.place for result in finished if result.state != "queued"]
             found.later += [
@@ -244,32 +215,26 @@ class Delivery:
             ]
         if not places:
             return found
-        dropped: list[dict[str, Any]] = []
-        for row in _heads(connection, places):
+        dropped: dict[int, str] = {}
+        for row in rows.heads(connection, places):
             adapter = self._adapter_of(row.channel, row.account)
             if adapter is None:
-                dropped.append({"row": row.id, "why": "no_such_account"})
+                dropped[row.id] = "no_such_account"
                 found.again.append(row.place)
                 continue
             reason = refusal(row, adapter.capabilities, now)
             ready = max(row.not_before, self._rates.ready_at(row.place, adapter.capabilities, now))
             if reason:
-                dropped.append({"row": row.id, "why": reason})
+                dropped[row.id] = reason
                 found.again.append(row.place)
                 found.touched.add(row.lane)
             elif ready > now:
                 found.later.append((ready, row.place))
             else:
                 found.rows.append(row)
-        if dropped:
-            connection.execute(_DROP, [{**drop, "when": now} for drop in dropped])
-        if found.rows:
-            claimed = set(connection.execute(_CLAIM, {"ids": [r.id for r in found.rows], "me": self._me}).scalars())
-            found.rows = [row for row in found.rows if row.id in claimed]
-            for row in found.rows:
-                adapter = self._adapter_of(row.channel, row.account)
-                if adapter:
-                    self._rates.spend(row.place, adapter.capabilities, now)
+        rows.drop(connection, dropped, now)
+        claimed = rows.claim(connection, [row.id for row in found.rows], self._me, LEASE)
+        found.rows = [row for row in found.rows if row.id in claimed]
         return found
 
     # ---- one message ----
@@ -332,110 +297,3 @@ def _outgoing(row: Waiting) -> Outgoing:
         buttons=buttons,
         target=row.target,
     )
-
-
-# ---- SQL ----
-
-_place = tuple_(outbox.c.channel, outbox.c.account, outbox.c.address)
-_open = outbox.c.state.in_(["queued", "sending"])
-_first = (
-    select(func.min(outbox.c.id))
-    .where(_open, _place.in_(bindparam("places", expanding=True)))
-    .group_by(outbox.c.channel, outbox.c.account, outbox.c.address)
-)
-_HEADS = (
-    select(
-        *(outbox.c[name] for name in list(Waiting.__dataclass_fields__)[:14]),
-        conversations.c.lane,
-        conversations.c.owner_epoch,
-        addresses.c.stopped_at,
-        addresses.c.blocked_at,
-        addresses.c.heard_at,
-    )
-    .select_from(outbox)
-    .join(conversations, conversations.c.id == outbox.c.conversation_id)
-    .join(addresses, addresses.c.id == conversations.c.address_id)
-    .where(outbox.c.id.in_(_first), outbox.c.state == "queued")
-    # A takeover that commits while we look would be overlooked: hold the owner still until the claim is committed.
-    .with_for_update(read=True, of=conversations)
-)
-_CLAIM = (
-    update(outbox)
-    .where(
-        outbox.c.id.in_(bindparam("ids", expanding=True)),
-        outbox.c.state == "queued",
-        or_(
-            outbox.c.kind != "reply",
-            outbox.c.owner_epoch
-            == select(conversations.c.owner_epoch)
-            .where(conversations.c.id == outbox.c.conversation_id)
-            .scalar_subquery(),
-        ),
-    )
-    .values(
-        state="sending",
-        attempts=outbox.c.attempts + 1,
-        lease_owner=bindparam("me"),
-        lease_until=database_now() + LEASE,
-    )
-    .returning(outbox.c.id)
-)
-_DROP = (
-    update(outbox)
-    .where(outbox.c.id == bindparam("row"), outbox.c.state == "queued")
-    .values(state="dropped", reason=bindparam("why"), finished_at=bindparam("when"))
-)
-_RECORD = (
-    update(outbox)
-    .where(outbox.c.id == bindparam("row"), outbox.c.state == "sending")
-    .values(
-        state=bindparam("to"),
-        reason=bindparam("why"),
-        reference=bindparam("named"),
-        not_before=bindparam("wait"),
-        finished_at=bindparam("when"),
-    )
-)
-_BLOCKED = (
-    update(addresses)
-    .where(
-        addresses.c.id
-        == select(conversations.c.address_id).where(conversations.c.id == bindparam("talk")).scalar_subquery()
-    )
-    .values(blocked_at=bindparam("when"))
-)
-
-
-def _heads(connection: Connection, places: Sequence[Place]) -> list[Waiting]:
-    return [Waiting(*row) for row in connection.execute(_HEADS, {"places": list(places)})]
-
-
-def _record(connection: Connection, finished: Sequence[Result], now: datetime) -> None:
-    blocked = [{"talk": result.row.conversation_id, "when": now} for result in finished if result.blocked]
-    if blocked:
-        connection.execute(_BLOCKED, blocked)
-    connection.execute(
-        _RECORD,
-        [
-            {
-                "row": result.row.id,
-                "to": result.state,
-                "why": result.reason,
-                "named": result.reference,
-                "wait": result.not_before or result.row.not_before,
-                "when": None if result.state == "queued" else now,
-            }
-            for result in sorted(finished, key=lambda result: result.row.id)
-        ],
-    )
-    made: list[Mapping[str, Any]] = [
-        {
-            "outbox_id": result.row.id,
-            "at": result.at or now,
-            "outcome": result.outcome,
-            "detail": result.reason,
-            "milliseconds": result.milliseconds,
-        }
-        for result in finished
-    ]
-    connection.execute(insert(attempts), made)

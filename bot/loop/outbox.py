@@ -1,0 +1,185 @@
+"""The outbox's rows: queued, sending, then sent, failed, unknown or dropped. Only an address's oldest is claimable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Float, Select, bindparam, func, insert, or_, select, tuple_, update
+
+from bot.loop.planner import Waiting
+from storage.clock import database_now
+from storage.tables import addresses, attempts, conversations, outbox
+
+Place = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of one attempt."""
+
+    row: Waiting
+    outcome: str  # sent, retry, failed, unknown
+    state: str
+    reason: str | None = None
+    reference: str | None = None
+    not_before: datetime | None = None
+    milliseconds: float = 0.0
+    blocked: bool = False
+    at: datetime | None = None
+
+
+def heads(connection: Connection, places: Sequence[Place]) -> list[Waiting]:
+    """The oldest row of each place, where it is queued."""
+    return [Waiting(*row) for row in connection.execute(_HEADS, {"places": list(places)})]
+
+
+def claim(connection: Connection, ids: Sequence[int], me: str, lease: float) -> set[int]:
+    """Mark rows as being sent by `me` for `lease` seconds; those it got. A reply whose conversation changed hands is
+    not claimed, in the same statement."""
+    if not ids:
+        return set()
+    return set(connection.execute(_CLAIM, {"ids": list(ids), "me": me, "lease": lease}).scalars())
+
+
+def drop(connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:
+    """Rows that must never be sent, each with its reason."""
+    if reasons:
+        connection.execute(_DROP, [{"row": row, "why": why, "when": now} for row, why in sorted(reasons.items())])
+
+
+def record(connection: Connection, finished: Sequence[Result], now: datetime) -> None:
+    """What came of attempts."""
+    blocked = [{"talk": result.row.conversation_id, "when": now} for result in finished if result.blocked]
+    if blocked:
+        connection.execute(_BLOCKED, blocked)
+    connection.execute(
+        _RECORD,
+        [
+            {
+                "row": result.row.id,
+                "to": result.state,
+                "why": result.reason,
+                "named": result.reference,
+                "wait": result.not_before or result.row.not_before,
+                "when": None if result.state == "queued" else now,
+            }
+            for result in sorted(finished, key=lambda result: result.row.id)
+        ],
+    )
+    made: list[Mapping[str, Any]] = [
+        {
+            "outbox_id": result.row.id,
+            "at": result.at or now,
+            "outcome": result.outcome,
+            "detail": result.reason,
+            "milliseconds": result.milliseconds,
+        }
+        for result in finished
+    ]
+    connection.execute(insert(attempts), made)
+
+
+def give_up_lost(connection: Connection, now: datetime) -> list[str]:
+    """Rows whose sender's lease ran out become unknown: nobody can tell whether they arrived. Their lanes."""
+    lost = connection.execute(_LOST.where(outbox.c.lease_until < database_now()), {"when": now}).scalars()
+    touched = sorted(set(lost))
+    lanes = select(conversations.c.lane).where(conversations.c.id.in_(touched))
+    return list(connection.execute(lanes).scalars()) if touched else []
+
+
+def give_up_all(connection: Connection, now: datetime) -> int:
+    """Every row in flight becomes unknown, whatever its lease says. Their number."""
+    return len(connection.execute(_LOST, {"when": now}).scalars().all())
+
+
+def due(connection: Connection, now: datetime) -> list[Place]:
+    """Places with something to send by now."""
+    statement = (
+        select(outbox.c.channel, outbox.c.account, outbox.c.address)
+        .where(outbox.c.state == "queued", outbox.c.not_before <= now)
+        .distinct()
+        .limit(5_000)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
+_OWN = [field.name for field in fields(Waiting)][:14]  # the rest is the conversation's and the address's
+_place = tuple_(outbox.c.channel, outbox.c.account, outbox.c.address)
+_open = outbox.c.state.in_(["queued", "sending"])
+_first = (
+    select(func.min(outbox.c.id))
+    .where(_open, _place.in_(bindparam("places", expanding=True)))
+    .group_by(outbox.c.channel, outbox.c.account, outbox.c.address)
+)
+_HEADS: Select[Any] = (
+    select(
+        *(outbox.c[name] for name in _OWN),
+        conversations.c.lane,
+        conversations.c.owner_epoch,
+        addresses.c.stopped_at,
+        addresses.c.blocked_at,
+        addresses.c.heard_at,
+    )
+    .select_from(outbox)
+    .join(conversations, conversations.c.id == outbox.c.conversation_id)
+    .join(addresses, addresses.c.id == conversations.c.address_id)
+    .where(outbox.c.id.in_(_first), outbox.c.state == "queued")
+    # A takeover that commits while we look would be overlooked: hold the owner still until the claim is committed.
+    .with_for_update(read=True, of=conversations)
+)
+_CLAIM = (
+    update(outbox)
+    .where(
+        outbox.c.id.in_(bindparam("ids", expanding=True)),
+        outbox.c.state == "queued",
+        or_(
+            outbox.c.kind != "reply",
+            outbox.c.owner_epoch
+            == select(conversations.c.owner_epoch)
+            .where(conversations.c.id == outbox.c.conversation_id)
+            .scalar_subquery(),
+        ),
+    )
+    .values(
+        state="sending",
+        attempts=outbox.c.attempts + 1,
+        lease_owner=bindparam("me"),
+        lease_until=database_now() + bindparam("lease", type_=Float),
+    )
+    .returning(outbox.c.id)
+)
+_DROP = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row"), outbox.c.state == "queued")
+    .values(state="dropped", reason=bindparam("why"), finished_at=bindparam("when"))
+)
+_RECORD = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row"), outbox.c.state == "sending")
+    .values(
+        state=bindparam("to"),
+        reason=bindparam("why"),
+        reference=bindparam("named"),
+        not_before=bindparam("wait"),
+        finished_at=bindparam("when"),
+    )
+)
+_BLOCKED = (
+    update(addresses)
+    .where(
+        addresses.c.id
+        == select(conversations.c.address_id).where(conversations.c.id == bindparam("talk")).scalar_subquery()
+    )
+    .values(blocked_at=bindparam("when"))
+)
+
+
+_LOST = (
+    update(outbox)
+    .where(outbox.c.state == "sending")
+    .values(state="unknown", reason="the sender died while it was under way", finished_at=bindparam("when"))
+    .returning(outbox.c.conversation_id)
+)
