@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar
@@ -114,6 +115,16 @@ class Button:
 
     title: str
     data: str
+
+
+def option_numbers(buttons: Sequence[Button]) -> list[int]:
+    """What a person types for each option where there are no buttons (`Capabilities.digits`).
+
+    Where every title begins with a number of its own ("5 ⭐", "0 to 10") that is it; otherwise they count from 1.
+    The adapter lists options by these, and the loop must resolve what is typed by the same.
+    """
+    own = [int(found[0]) for button in buttons if (found := re.match(r"[0-9]{1,3}", button.title))]
+    return own if len(own) == len(buttons) == len(set(own)) else list(range(1, len(buttons) + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,12 +278,19 @@ class Adapter(ABC, Generic[S]):
     Settings: ClassVar[type[AccountSettings]]
     timeout: float = 20.0
     """Seconds that one send may take, from connecting to the last byte of the answer."""
+    public_url: str = ""
+    """The https address of this service, without a slash at the end, set by whoever wires the adapter; empty: none."""
 
     def __init__(self, account: str, settings: S, http: Http) -> None:
         """`http` is shared by all adapters and closed by whoever made it. Nothing is opened here."""
         self.account = account
         self.settings = settings
         self.http = http
+
+    @property
+    def hook(self) -> str:
+        """Where the platform calls this account; empty without a public address."""
+        return f"{self.public_url}/hooks/{self.channel}/{self.account}" if self.public_url else ""
 
     @abstractmethod
     def verify(self, request: Request) -> None:

@@ -108,6 +108,20 @@ class Http:
         return self._session
 
 
+def strange_answer(platform: str, status: int) -> ChannelError:
+    """The error for an answer that is not in the platform's own format: often something on the way gave it."""
+    if status == 503:
+        return Unavailable(f"{platform} is unavailable (503); nothing was sent")
+    if status >= 500:
+        # A gateway that lost its backend, or a server that restarts, says so too of requests that it had passed on.
+        return OutcomeUnknown(f"{platform} answered {status}; the message may have been sent")
+    if 200 <= status < 300:
+        return OutcomeUnknown(f"{platform} took the request, but its answer cannot be read")
+    if status == 404 or status < 400:
+        return Misconfigured(f"{platform} does not answer at this address ({status}); check api_base in the settings")
+    return Unavailable(f"something between here and {platform} answered {status}; check the proxy or firewall")
+
+
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or "no host"

@@ -13,8 +13,8 @@ from telegram import Bot
 from telegram.error import NetworkError
 from telegram.request import BaseRequest, RequestData
 
-from channels.base import ChannelError, Misconfigured, OutcomeUnknown, RetryAfter, Unavailable
-from channels.http import Http
+from channels.base import ChannelError, RetryAfter
+from channels.http import Http, strange_answer
 
 RETRY_SECONDS = 5.0
 """How long to hold back where Telegram says "too many requests" without saying for how long."""
@@ -106,23 +106,9 @@ def _failure(status: int, body: bytes) -> ChannelError | None:
         if not isinstance(seconds, int | float) or not 0 < seconds < 86_400:
             seconds = RETRY_SECONDS
         return RetryAfter("Telegram asks to slow down", float(seconds))
-    if status == 503:
-        return Unavailable("Telegram says that it is unavailable (503); nothing was sent")
-    if status >= 500:
-        # A gateway that lost its backend, or a server that restarts, says so too of calls that it had passed on.
-        return OutcomeUnknown(f"Telegram answered {status}; the message may have been sent")
-    if status < 300 and not (readable and "result" in answer):
-        return OutcomeUnknown("Telegram took the call, but its answer cannot be read")
-    if not readable:
-        return _unreadable(status)
+    if status >= 500 or not readable or (status < 300 and "result" not in answer):
+        return strange_answer("Telegram", status)
     return None
-
-
-def _unreadable(status: int) -> ChannelError:
-    """An error status without Telegram's JSON beside it: something between us and Telegram answered."""
-    if status == 404 or status < 400:
-        return Misconfigured(f"no Bot API answers there ({status}); check api_base in the settings")
-    return Unavailable(f"something between here and Telegram answered {status}; check the proxy or firewall")
 
 
 class _Quiet(logging.Filter):
