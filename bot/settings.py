@@ -1,0 +1,199 @@
+"""Settings: one typed, frozen object, checked at start. `EARFUL_*` variables win over `earful.toml`.
+
+Every setting is documented in docs/settings.md; a test fails if one is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ASSISTANT = Path(__file__).parent / "assistant"
+
+
+class SettingsError(Exception):
+    """The service does not start half-configured. The message lists each setting, what is wrong and what to do."""
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Names in capitals with `EARFUL_` before them are environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="EARFUL_", frozen=True, extra="forbid")
+
+    company: str = Field("Earful", description="The name that customers know you by.")
+    time_zone: str = Field("Asia/Shanghai", description="Where times are shown, and office hours counted.")
+    language: str = Field("zh", description="The language of a customer of whom nothing is known: zh or en.")
+    data_dir: Path = Field(Path("data"), description="Where SQLite, the trained model and the secret live.")
+    database_url: str | None = Field(None, description="sqlite:///path or postgresql://…; default: SQLite in data_dir.")
+    assistant_dir: Path = Field(ASSISTANT, description="The assistant's content: a Rasa project and what lies beside.")
+    public_url: str = Field("", description="The address that customers and platforms reach; default: host and port.")
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="The port to listen on.")
+    admin_password: SecretStr | None = Field(None, description="The first administrator's; else one is printed once.")
+    api_token: SecretStr | None = Field(None, description="A first API token with every scope.")
+    secret: SecretStr | None = Field(None, description="Signs links and sessions; default: made once in data_dir.")
+    body_limit: int = Field(1_000_000, ge=1_000, description="The largest webhook body taken, in bytes.")
+    text_limit: int = Field(4_000, ge=100, description="Characters of a customer's message that are understood.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")
+    log_format: str = Field("console", pattern="^(console|json)$", description="console, or json a line.")
+    frame_origins: tuple[str, ...] = Field((), description="Websites that may embed the chat; empty: any.")
+    praise_reply: bool = Field(False, description="Whether a public compliment gets a public thank-you.")
+    channels: dict[str, dict[str, dict[str, Any]]] = Field(
+        default_factory=dict, description="[channels.<channel>.<account>]: credentials, api_base."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                f"'{value}' is not a time zone: use a name such as Asia/Shanghai or Europe/Paris"
+            ) from error
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _language(cls, value: str) -> str:
+        if value not in ("zh", "en"):
+            raise ValueError("use zh or en")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("write it with http:// or https://")
+        return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'earful.db'}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def address(self) -> str:
+        """The public address, without a slash at its end."""
+        return self.public_url or f"http://{'localhost' if self.host in _EVERYWHERE else self.host}:{self.port}"
+
+
+_EVERYWHERE = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+
+def load(file: Path | None = None, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Settings from `earful.toml` (or `file`), the environment, and for every secret `EARFUL_…_FILE`; `given` wins
+    over the file. Raises SettingsError."""
+    environment = os.environ if environment is None else environment
+    path = file or Path(environment.get("EARFUL_CONFIG", "earful.toml"))
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: {error}. Mend the file, or remove it to use the defaults.") from error
+    elif file is not None:
+        raise SettingsError(f"{path} does not exist. Create it, or leave --config out to use the defaults.")
+    _check_names(environment)
+    try:
+        return Settings(**_with_files(values, environment) | given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_said(problem, path) for problem in error.errors())) from error
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    known = {f"EARFUL_{name}".upper() for name in Settings.model_fields} | {"EARFUL_CONFIG"}
+    wrong = [
+        name
+        for name in environment
+        if name.startswith("EARFUL_") and name not in known and name.removesuffix("_FILE") not in known
+    ]
+    if wrong:
+        raise SettingsError(
+            f"unknown: {', '.join(sorted(wrong))}. The settings are {', '.join(sorted(known))}; "
+            "channels are set in earful.toml."
+        )
+
+
+def _with_files(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """`EARFUL_X_FILE` is read into x; inside a channel's table `token_file = "…"` is read into token."""
+    values = dict(values)
+    for name in Settings.model_fields:
+        place = environment.get(f"EARFUL_{name.upper()}_FILE")
+        if place:
+            values[name] = _secret_in(Path(place), f"EARFUL_{name.upper()}_FILE")
+    channels = values.get("channels")
+    if isinstance(channels, dict):
+        values["channels"] = {
+            channel: {account: _opened(table, f"[channels.{channel}.{account}]") for account, table in accounts.items()}
+            if isinstance(accounts, dict)
+            else accounts
+            for channel, accounts in channels.items()
+        }
+    return values
+
+
+def _opened(table: Any, where: str) -> Any:
+    if not isinstance(table, dict):
+        return table
+    return {
+        name.removesuffix("_file"): _secret_in(Path(str(value)), f"{where} {name}") if name.endswith("_file") else value
+        for name, value in table.items()
+    }
+
+
+def _secret_in(path: Path, what: str) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{what}: {path} cannot be read ({error.strerror}). Check the path and its rights."
+        ) from error
+
+
+def _said(problem: Any, path: Path) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = f"there is no such setting; there are {', '.join(Settings.model_fields)}"
+    return f"{name} (EARFUL_{name.split('.')[0].upper()}, or in {path}): {message}"
+
+
+def server_secret(settings: Settings) -> bytes:
+    """The key that signs links and sessions: the setting, else 32 bytes made once in data_dir, readable by us only."""
+    if settings.secret:
+        return settings.secret.get_secret_value().encode()
+    path = settings.data_dir / "secret.key"
+    if not path.exists():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        draft = settings.data_dir / f".secret.{os.getpid()}"
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)  # whole or not at all, and the first of two starts wins
+        draft.unlink()
+    return path.read_bytes()
