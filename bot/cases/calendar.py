@@ -1,0 +1,229 @@
+"""When the office is open: `calendar.yml`, and arithmetic on it.
+
+Instants are UTC; days and hours are those of the calendar's time zone. Durations are real time: where the clocks change
+inside office hours, an hour is still an hour.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from bot.yamlfile import Item, Sheet
+from nlu.understanding import Language
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_ZH_DAYS = "一二三四五六日"
+_MONTHS = "January,February,March,April,May,June,July,August,September,October,November,December"
+_MIDNIGHT = time(0)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Open from `start` until `end` of one day; an `end` of 0:00 is the midnight that ends it."""
+
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """`weekly` has seven days from Monday, each with its hours in order. `special` replaces the hours of a date: none on
+    a holiday, some on a workday moved to a weekend (调休). Raises ValueError if no week has an hour."""
+
+    zone: ZoneInfo
+    weekly: tuple[tuple[Hours, ...], ...]
+    special: Mapping[date, tuple[Hours, ...]]
+
+    def __post_init__(self) -> None:
+        if len(self.weekly) != 7 or not any(self.weekly):
+            raise ValueError("a calendar needs seven days, and hours on at least one of them")
+
+    def hours(self, day: date) -> tuple[Hours, ...]:
+        return self.special.get(day, self.weekly[day.weekday()])
+
+
+def is_open(calendar: Calendar, now: datetime) -> bool:
+    """Whether the office is open; at its closing time it is not."""
+    return opens_at(calendar, now) == now
+
+
+def opens_at(calendar: Calendar, now: datetime) -> datetime:
+    """When the office is open next: `now` if it is."""
+    start, _ = next(_spans(calendar, now))
+    return start
+
+
+def add_office_time(calendar: Calendar, start: datetime, duration: timedelta) -> datetime:
+    """The instant at which `duration` of office time has passed since `start`; `start` itself for none."""
+    if duration <= timedelta(0):
+        return start
+    for opens, closes in _spans(calendar, start):
+        if duration <= closes - opens:
+            return opens + duration
+        duration -= closes - opens
+    raise AssertionError("a calendar with hours never ends")
+
+
+def office_time_between(calendar: Calendar, start: datetime, end: datetime) -> timedelta:
+    """The office time from `start` to `end`; zero if they are the other way round."""
+    total = timedelta(0)
+    for opens, closes in _spans(calendar, start):
+        if opens >= end:
+            break
+        total += min(closes, end) - opens
+    return total
+
+
+def add_workday_time(calendar: Calendar, start: datetime, duration: timedelta) -> datetime:
+    """`duration` by the clock, leaving out days without any office hours; what ends while the office is closed ends
+    when it opens. "Within 24 hours" said on a Friday evening means Monday."""
+    moment = start
+    while True:
+        day = moment.astimezone(calendar.zone).date()
+        midnight = _instant(calendar, day + _DAY, _MIDNIGHT)
+        if calendar.hours(day):
+            if duration < midnight - moment:
+                return opens_at(calendar, moment + duration)
+            duration -= midnight - moment
+        moment = midnight
+
+
+def moment_words(calendar: Calendar, moment: datetime, now: datetime, language: Language) -> str:
+    """`moment` as people say it in the office's time: 明天 9:00, "tomorrow at 9:00", "Thursday at 9:00"."""
+    local, today = moment.astimezone(calendar.zone), now.astimezone(calendar.zone).date()
+    clock, day = f"{local.hour}:{local.minute:02}", local.date()
+    ahead = (day - today).days
+    if language == "zh":
+        return f"{_day_zh(day, today, ahead)} {clock}"
+    return f"{_day_en(day, today, ahead)} at {clock}"
+
+
+def _day_zh(day: date, today: date, ahead: int) -> str:
+    if ahead in (-1, 0, 1, 2):
+        return ("昨天", "今天", "明天", "后天")[ahead + 1]
+    week = day.isocalendar()[:2]
+    if ahead > 0 and week == today.isocalendar()[:2]:
+        return f"周{_ZH_DAYS[day.weekday()]}"
+    if ahead > 0 and week == (today + timedelta(days=7)).isocalendar()[:2]:
+        return f"下周{_ZH_DAYS[day.weekday()]}"
+    year = f"{day.year}年" if abs(ahead) > 180 else ""
+    return f"{year}{day.month}月{day.day}日"
+
+
+def _day_en(day: date, today: date, ahead: int) -> str:
+    if ahead in (-1, 0, 1):
+        return ("yesterday", "today", "tomorrow")[ahead + 1]
+    if 0 < ahead < 7:
+        return WEEKDAYS[day.weekday()].capitalize()
+    year = f" {day.year}" if abs(ahead) > 180 else ""
+    return f"{day.day} {_MONTHS.split(',')[day.month - 1]}{year}"
+
+
+def _spans(calendar: Calendar, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The open spans that end after `since`, in order, the first cut to it; without end."""
+    # A day early, for the span of yesterday that a change of the clocks has pushed on.
+    day = since.astimezone(calendar.zone).date() - _DAY
+    while True:
+        for hours in calendar.hours(day):
+            start = _instant(calendar, day, hours.start)
+            end = _instant(calendar, day + _DAY if hours.end == _MIDNIGHT else day, hours.end)
+            start = max(start, since.astimezone(UTC))
+            if start < end:
+                since = end
+                yield start, end
+        day += _DAY
+
+
+def _instant(calendar: Calendar, day: date, clock: time) -> datetime:
+    """The UTC instant of a local time; one that the clocks skip is taken as they stood before."""
+    return datetime.combine(day, clock, tzinfo=calendar.zone).astimezone(UTC)
+
+
+# ---- calendar.yml ----
+
+_SPAN = re.compile(r"(\d{1,2}):(\d\d)\s*[-–—~至到]\s*(\d{1,2}):(\d\d)")
+
+
+def load(path: Path) -> Calendar:
+    """The calendar of a file. Raises ContentError with every problem found."""
+    sheet = Sheet(path)
+    zone = ZoneInfo("UTC")
+    weekly: list[tuple[Hours, ...]] = [()] * 7
+    special: dict[date, tuple[Hours, ...]] = {}
+    with sheet.part():
+        top = sheet.mapping(sheet.root, "calendar.yml", needs=("time_zone", "weekly"), may=("holidays", "workdays"))
+        with sheet.part():
+            zone = _zone(sheet, top["time_zone"])
+        with sheet.part():
+            for day, item in sheet.mapping(top["weekly"], "weekly", needs=WEEKDAYS).items():
+                with sheet.part():
+                    weekly[WEEKDAYS.index(day)] = _hours(sheet, item, day)
+            if not any(weekly) and not sheet.problems:
+                sheet.refuse(top["weekly"], "the office is never open", 'Give at least one day hours: ["9:00-18:00"]')
+        for item in _list(sheet, top, "holidays"):
+            with sheet.part():
+                for day_off in _days(sheet, item, "a holiday"):
+                    special[day_off] = ()
+        for item in _list(sheet, top, "workdays"):
+            with sheet.part():
+                found = sheet.mapping(item, "a workday", needs=("date", "hours"))
+                for workday in _days(sheet, found["date"], "the date of a workday"):
+                    if workday in special:
+                        sheet.refuse(item, f"{workday} is both a holiday and a workday", "Keep one of the two")
+                    special[workday] = _hours(sheet, found["hours"], str(workday))
+    sheet.check()
+    return Calendar(zone, tuple(weekly), special)
+
+
+def _list(sheet: Sheet, top: Mapping[str, Item], name: str) -> tuple[Item, ...]:
+    """An empty key, all of whose lines are commented out, is an empty list."""
+    if name not in top or top[name] == Item(top[name].line):
+        return ()
+    return sheet.items(top[name], name)
+
+
+def _zone(sheet: Sheet, item: Item) -> ZoneInfo:
+    name = sheet.text(item, "time_zone")
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, not a name at all, a directory of zones
+        raise sheet.refuse(item, f"time_zone is '{name}'", "Write one such as Asia/Shanghai or Europe/London") from None
+
+
+def _hours(sheet: Sheet, item: Item, day: str) -> tuple[Hours, ...]:
+    remedy = 'Write spans in order, such as ["9:00-12:00", "13:30-18:00"]; [] for none; 24:00 for midnight'
+    spans: list[Hours] = []
+    last = 0
+    for one in sheet.items(item, f"the hours of {day}"):
+        text = sheet.text(one, f"the hours of {day}")
+        found = _SPAN.fullmatch(text)
+        if found is None:
+            raise sheet.refuse(one, f"the hours of {day} are '{text}'", remedy)
+        start_hour, start_minute, end_hour, end_minute = (int(part) for part in found.groups())
+        start, end = 60 * start_hour + start_minute, 60 * end_hour + end_minute
+        if max(start_minute, end_minute) > 59 or not last <= start < end <= 24 * 60:
+            raise sheet.refuse(one, f"the hours of {day}, '{text}', end before they begin, or overlap", remedy)
+        last = end
+        spans.append(Hours(time(*divmod(start, 60)), time(*divmod(end % (24 * 60), 60))))
+    return tuple(spans)
+
+
+def _days(sheet: Sheet, item: Item, what: str) -> Iterator[date]:
+    """A date, or `first..last`."""
+    text = sheet.text(item, what)
+    first, dots, last = text.partition("..")
+    try:
+        day, end = date.fromisoformat(first.strip()), date.fromisoformat((last if dots else first).strip())
+    except ValueError:
+        raise sheet.refuse(item, f"{what} is '{text}'", "Write 2027-01-01, or 2027-02-06..2027-02-12") from None
+    if not timedelta(0) <= end - day <= timedelta(days=366):
+        raise sheet.refuse(item, f"{what}, '{text}', ends before it begins, or lasts over a year", "Check both dates")
+    while day <= end:
+        yield day
+        day += _DAY

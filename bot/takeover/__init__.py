@@ -1,0 +1,1 @@
+"""Who holds a conversation: the bot, the queue, or a person. `rules` is pure."""
