@@ -104,11 +104,11 @@ def test_a_removal_by_the_page_still_erases() -> None:
 
 
 def test_a_comment_without_author_or_words_is_still_a_comment() -> None:
-    """Meta leaves the author out where a permission is missing, and a picture has no words."""
+    """Meta leaves the author out where a permission is missing (two such people stay two), a picture has no words."""
     (anonymous,) = heard(envelope(feed(**{"from": None}), kind="changes"))
     (picture,) = recorded("comment_photo")
     assert isinstance(anonymous, Comment)
-    assert (anonymous.author_scoped_id, anonymous.author_name) == ("", None)
+    assert (anonymous.author_scoped_id, anonymous.author_name) == (f"nameless-{COMMENT}", None)
     assert isinstance(picture, Comment)
     assert picture.text == ""
 

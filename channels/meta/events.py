@@ -127,7 +127,7 @@ def _page_comment(page_id: str, value: Json) -> Iterator[AnyEvent]:
         post_id=post_id,
         comment_id=comment_id,
         parent_id=None if parent_id == post_id else parent_id,
-        author_scoped_id=author_id,
+        author_scoped_id=_author(author_id, page_id, comment_id),
         author_name=_name(author.get("name") if author else value.get("sender_name")),
         text=text,
         verb=verb,
@@ -151,11 +151,16 @@ def _instagram_comment(instagram_id: str, entry: Json, value: Json) -> Iterator[
         post_id=_optional_identifier(media.get("id") if isinstance(media, dict) else None) or "",
         comment_id=comment_id,
         parent_id=None if parent_id is None else INSTAGRAM + parent_id,
-        author_scoped_id=author_id,
+        author_scoped_id=_author(author_id, instagram_id, comment_id),
         author_name=_name(author.get("username")),
         text=_string(value.get("text")),
         verb="add",
     )
+
+
+def _author(author_id: str, own: str, comment_id: str) -> str:
+    """Where Meta does not tell who wrote it, everybody is somebody else: two nameless people never become one."""
+    return author_id if author_id not in {"", own} else f"nameless-{comment_id}"
 
 
 # ---- Messenger and Instagram messages ----
@@ -197,7 +202,7 @@ def _said(thread: str, sent_at: datetime | None, message: Json) -> Text | Tap | 
     kind = _media_kind(message)
     if kind == "thumbs_up":
         return Text(dedupe_key=key, thread=thread, sent_at=sent_at, text="👍", reply_to=reply_to)
-    if kind is not None and not (kind == "share" and text):  # a link in a text also comes as an attachment
+    if kind is not None and not (kind == "other" and text):  # a link in a text also comes as an attachment
         return Media(dedupe_key=key, thread=thread, sent_at=sent_at, kind=kind, caption=text)
     if not text:
         raise _NotUnderstood
@@ -215,7 +220,7 @@ def _media_kind(message: Json) -> str | None:
     if not attachments:
         return None
     kind = attachments[0].get("type")
-    return kind if isinstance(kind, str) and kind in _MEDIA else "share"
+    return kind if isinstance(kind, str) and kind in _MEDIA else "other"
 
 
 def _postback(thread: str, sent_at: datetime | None, item: Json) -> Tap:
