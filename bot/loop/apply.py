@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from bot.loop.effects import CANCEL_TIMER, SET_TIMER, Effects
+from bot.loop.state import LaneState
 from storage import changes
 from storage.changes import Later
 from storage.database import Conflict
-from storage.tables import inbox, outbox, timers
+from storage.tables import inbox, knowledge, messages, outbox, rating_history, ratings, timers
 
 _DONE = (
     update(inbox).where(inbox.c.id.in_(bindparam("ids", expanding=True)), inbox.c.state == "new").values(state="done")
@@ -28,6 +29,14 @@ _RECEIPT = (
     .values(receipt=bindparam("status"))
 )
 
+_RERATE = (
+    update(ratings)
+    .where(ratings.c.survey_id == bindparam("survey"))
+    .values(
+        value=bindparam("value"), score=bindparam("score"), answers=bindparam("answers"), changed_at=bindparam("when")
+    )
+)
+
 
 def apply(connection: Connection, batch: Sequence[Effects]) -> None:
     """Write the effects of turns that were decided apart. Raises Conflict, and writes nothing, where a version moved
@@ -38,6 +47,9 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
         [change for effects in batch for change in effects.changes],
     )
     _timers(connection, batch)
+    _ratings(connection, [change for effects in batch for change in effects.rating_changes])
+    _votes(connection, [vote for effects in batch for vote in effects.votes])
+    _erase(connection, [effects.state for effects in batch if effects.erase])
     receipts = [
         {"on": effects.state.channel, "of": effects.state.account, "named": reference, "status": status}
         for effects in batch
@@ -51,6 +63,63 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
     dead = [{"row": row, "why": why[:500]} for effects in batch for row, why in effects.dead.items()]
     if dead:
         connection.execute(_DEAD, dead)
+
+
+def _ratings(connection: Connection, changed: Sequence[dict[str, Any]]) -> None:
+    """A rating changed within its window replaces the old one, which goes to the history."""
+    if not changed:
+        return
+    known = select(ratings.c.survey_id, ratings.c.id).where(ratings.c.survey_id.in_({c["survey"] for c in changed}))
+    ids = {row[0]: row[1] for row in connection.execute(known)}
+    connection.execute(
+        _RERATE,
+        [{n: c[n] for n in ("survey", "value", "score", "answers")} | {"when": c["at"]} for c in changed],
+    )
+    history = [
+        {
+            "rating_id": ids[change["survey"]],
+            "value": change["old_value"],
+            "score": change["old_score"],
+            "source": change["source"],
+            "at": change["at"],
+        }
+        for change in changed
+        if change["changed"]
+    ]
+    if history:
+        connection.execute(insert(rating_history), history)
+
+
+def _votes(connection: Connection, votes: Sequence[tuple[str, str, bool]]) -> None:
+    for entry, language, helpful in votes:
+        column = knowledge.c.helpful if helpful else knowledge.c.unhelpful
+        connection.execute(
+            update(knowledge)
+            .where(knowledge.c.key == entry, knowledge.c.language == language)
+            .values({column: column + 1})
+        )
+
+
+def _erase(connection: Connection, states: Sequence[LaneState]) -> None:
+    """What was said in public and taken back: its words go from everywhere, and unsent answers to it too."""
+    for state in states:
+        connection.execute(
+            update(inbox)
+            .where(inbox.c.lane == state.lane, inbox.c.state != "new")
+            .values(event={"type": "unknown", "dedupe_key": "", "thread": ""}, raw=None)
+        )
+        if state.conversation:
+            row = state.conversation.id
+            connection.execute(
+                update(messages)
+                .where(messages.c.conversation_id == row, messages.c.author == "customer")
+                .values(text="", data={"removed": True})
+            )
+            connection.execute(
+                update(outbox)
+                .where(outbox.c.conversation_id == row, outbox.c.state == "queued")
+                .values(state="dropped", reason="comment_removed")
+            )
 
 
 def _timers(connection: Connection, batch: Sequence[Effects]) -> None:

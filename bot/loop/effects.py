@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import update
+from sqlalchemy import Table, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert as SqlInsert
 
@@ -55,6 +55,10 @@ class Effects:
     timers: list[TimerSet] = field(default_factory=list)
     cancelled: list[tuple[str | Later, str]] = field(default_factory=list)
     receipts: list[tuple[str, str]] = field(default_factory=list)
+    votes: list[tuple[str, str, bool]] = field(default_factory=list)
+    rating_changes: list[dict[str, Any]] = field(default_factory=list)
+    progress: dict[int, dict[str, Any]] = field(default_factory=dict)
+    erase: bool = False  # the words of this conversation must go
     conversation: dict[str, Any] = field(default_factory=dict)
     conversation_row: Insert | None = None
     address_row: Insert | None = None
@@ -127,7 +131,7 @@ class Effects:
         self.changes.append(row)
         return row
 
-    def change(self, table: Any, row: int | Insert, values: dict[str, Any]) -> None:
+    def change(self, table: Table, row: int | Insert, values: dict[str, Any]) -> None:
         """New values for a row, joined with what this turn already changes of it."""
         for known in self.changes:
             if isinstance(known, Update) and known.table is table and known.id == row:
@@ -137,6 +141,13 @@ class Effects:
             row.values |= values
             return
         self.changes.append(Update(table, row, values))
+
+    def change_guarded(self, table: Table, row: int, version: int, values: dict[str, Any]) -> None:
+        """New values for a row that has a version, which must still be `version`; it moves by one."""
+        guard = Guard(table, row, version)
+        if guard not in self.guards:
+            self.guards.append(guard)
+        self.change(table, row, values | {"version": version + 1})
 
     def change_address(self, **values: Any) -> None:
         self.change(tables.addresses, self.address_id, values)
@@ -150,6 +161,13 @@ class Effects:
         """A message from the customer, on the transcript."""
         self.change_address(heard_at=at)
         return self.record("customer", text, data=data, at=at)
+
+    def mark_heard(self, **facts: Any) -> None:
+        """Facts beside the customer's last message of this turn."""
+        for change in reversed(self.changes):
+            if isinstance(change, Insert) and change.table is tables.messages and change.values["author"] == "customer":
+                change.values["data"] = (change.values["data"] or {}) | facts
+                return
 
     def record(
         self,

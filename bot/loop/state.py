@@ -6,12 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import BindParameter, Connection, bindparam, func, select, tuple_
 
+from bot.cases.rules import SETTLED
 from bot.loop.events import LoopEvent, TimerDue, decode, place_of
 from channels.base import Comment, Tap, Text
 from storage import tables
@@ -21,8 +22,6 @@ log = structlog.get_logger()
 
 ROWS_A_TURN = 32
 """A lane with more unread rows than this shares the next batches with others: one noisy sender starves nobody."""
-
-CLOSED = ("closed", "withdrawn", "duplicate", "merged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,7 @@ class LaneState:
     last_options: Message | None = None
     queue_position: int | None = None
     more: bool = False
+    answered_lately: bool = False  # this commenter had an automatic answer within a day
 
     @property
     def address_key(self) -> str:
@@ -76,17 +76,18 @@ def load(
     *,
     unread: bool = True,
     first_only: bool = False,
+    surveys: Sequence[int] = (),
     digits: Callable[[str], bool] = bool,
 ) -> Callable[[Connection], dict[str, LaneState]]:
-    """A read of `lanes`. `unread`: with what waits in the inbox; `first_only`: one row of each. `digits(channel)`: a
-    bare number may stand for an option there."""
+    """A read of `lanes`. `unread`: with what waits in the inbox; `first_only`: one row of each. `surveys`: more
+    of them, by id, for the only lane. `digits(channel)`: a bare number may stand for an option there."""
 
     def work(connection: Connection) -> dict[str, LaneState]:
         states = {lane: LaneState(lane, *place_of(lane)) for lane in lanes}
         if unread:
             _inbox(connection, states, 1 if first_only else ROWS_A_TURN)
         _conversations(connection, states)
-        _dialogue(connection, states, digits)
+        _dialogue(connection, states, digits, surveys)
         return states
 
     return work
@@ -154,7 +155,9 @@ def _conversations(connection: Connection, states: dict[str, LaneState]) -> None
             )
 
 
-def _dialogue(connection: Connection, states: dict[str, LaneState], digits: Callable[[str], bool]) -> None:
+def _dialogue(
+    connection: Connection, states: dict[str, LaneState], digits: Callable[[str], bool], surveys: Sequence[int]
+) -> None:
     """What the events of this turn point to: messages whose buttons were tapped, timers, surveys."""
     asked: dict[int, LaneState] = {}
     timers: dict[int, LaneState] = {}
@@ -167,6 +170,8 @@ def _dialogue(connection: Connection, states: dict[str, LaneState], digits: Call
                     timers[timer] = state
                 case Text(text=text) if state.conversation and digits(state.channel) and _DIGITS.fullmatch(text):
                     state.last_options = _last_options(connection, state.conversation.id)
+        if state.address and any(isinstance(heard.event, Comment) for heard in state.heard):
+            state.answered_lately = _answered(connection, state.address.id, state.heard[-1].received_at)
     for message in _all(connection, _MESSAGES, asked, Message):
         state = asked[message.id]
         # A tap counts only on a button of its own conversation.
@@ -174,7 +179,7 @@ def _dialogue(connection: Connection, states: dict[str, LaneState], digits: Call
             state.messages[message.id] = message
     for timer in _all(connection, _TIMERS, timers, Timer):
         timers[timer.id].timers[timer.id] = timer
-    wanted: dict[int, LaneState] = {}
+    wanted = {survey: state for state in states.values() for survey in surveys if survey not in state.surveys}
     for state in states.values():
         for survey in _surveys_named(state):
             if survey not in state.surveys:
@@ -192,6 +197,21 @@ def _surveys_named(state: LaneState) -> Iterable[int]:
         kind, _, number = timer.subject.partition(":")
         if kind == "survey" and number.isdecimal():
             yield int(number)
+
+
+def _answered(connection: Connection, address: int, now: datetime) -> bool:
+    sent, talks = tables.outbox.c, tables.conversations.c
+    statement = (
+        select(sent.id)
+        .join(tables.conversations, talks.id == sent.conversation_id)
+        .where(
+            talks.address_id == address,
+            sent.form.in_(["public_reply", "private_reply"]),
+            sent.created_at > now - timedelta(days=1),
+        )
+        .limit(1)
+    )
+    return connection.execute(statement).first() is not None
 
 
 def _last_options(connection: Connection, conversation: int) -> Message | None:
@@ -231,7 +251,7 @@ _SURVEYS = Survey.select().where(tables.surveys.c.id.in_(_ids))
 _AWAITING = Survey.select().where(tables.surveys.c.address_id.in_(_ids), tables.surveys.c.state == "awaiting")
 _OPEN_CASES = (
     Case.select()
-    .where(tables.cases.c.contact_id.in_(_ids), tables.cases.c.state.not_in(CLOSED))
+    .where(tables.cases.c.contact_id.in_(_ids), tables.cases.c.state.not_in(sorted(SETTLED)))
     .order_by(tables.cases.c.id.desc())
 )
 

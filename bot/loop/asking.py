@@ -1,0 +1,304 @@
+"""Surveys in a turn: the question goes out, a tap or typed answer comes in, the next question or thanks goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.links import Links
+from bot.loop.cases import Desk, told
+from bot.loop.effects import Effects, Option, TimerSet
+from bot.loop.notices import Notices
+from bot.surveys import rules
+from bot.surveys.definitions import RATING, Definition, Surveys
+from bot.surveys.rules import Answer, Outcome, State, Step
+from bot.surveys.typed import Ambiguous, parse_answer
+from channels.base import Tap
+from nlu.understanding import Language
+from storage import tables
+from storage.changes import Insert, Later
+from storage.records import Survey
+
+REMINDER_OF_USE = timedelta(days=1)
+"""A reminder that could not go out for this long after it was due is not sent any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    surveys: Surveys
+    desk: Desk
+    links: Links
+    notices: Notices
+    rating_reader: Callable[[str, int | None], float | None]
+
+    # ---- out ----
+
+    def ask(
+        self,
+        effects: Effects,
+        definition: Definition,
+        *,
+        episode: int | Insert | None = None,
+        case: int | None = None,
+        judged: str | None = None,
+    ) -> Insert:
+        """Send a survey in this conversation. One that awaits its answer at this address is superseded."""
+        row = self.open(effects, definition, episode=episode, case=case, judged=judged)
+        reminder = rules.reminder_at(definition, rules.begin(definition, effects.now))
+        if reminder:
+            late = reminder + REMINDER_OF_USE
+            effects.set_timer(TimerSet(_subject(row), "remind", reminder, late="skip", skip_after=late))
+        step = rules.step(definition, rules.begin(definition, effects.now), _language(effects))
+        if step:
+            self._put(effects, step, row)
+        return row
+
+    def open(
+        self,
+        effects: Effects,
+        definition: Definition,
+        *,
+        episode: int | Insert | None = None,
+        case: int | None = None,
+        judged: str | None = None,
+    ) -> Insert:
+        """A survey that awaits its answer, without putting its question here: its page does."""
+        older = effects.state.awaiting
+        if older:
+            self._close(effects, older, "superseded", "case_follow_up" if case else "newer_survey")
+        state = rules.begin(definition, effects.now)
+        row = effects.add(
+            Insert(
+                tables.surveys,
+                {
+                    "episode_id": episode,
+                    "case_id": case,
+                    "conversation_id": effects.conversation_id,
+                    "contact_id": effects.contact_id,
+                    "address_id": effects.address_id,
+                    "definition": definition.key,
+                    "state": "awaiting",
+                    "progress": state.as_json(),
+                    "judged": judged,
+                    "created_at": effects.now,
+                    "expires_at": state.expires_at,
+                },
+            )
+        )
+        effects.set_timer(TimerSet(_subject(row), "expire", state.expires_at))
+        return row
+
+    def speak_of(self, effects: Effects, survey: int | Insert) -> None:
+        """What `[[survey_link]]` stands for in this turn."""
+        effects.fill("survey_link", lambda: self.links.survey(_id(survey)))
+
+    def _put(self, effects: Effects, step: Step, survey: int | Insert) -> None:
+        """A question, with what the channel has for answering it: buttons, numbers, or the page."""
+        language = _language(effects)
+        can = effects.capabilities
+        options = [Option(o.title, {"question": step.question, "answer": o.value}) for o in step.options]
+        text = step.text
+        if options and can.digits:
+            text = f"{text}\n{self.notices.reply_with_number.said(language)}"
+        elif len(options) > can.buttons:
+            self.speak_of(effects, survey)
+            text = f"{text}\n{self.notices.survey_link.said(language, link='[[survey_link]]')}"
+            options = []
+        effects.say(text, options, kind="survey", survey=survey)
+
+    # ---- in ----
+
+    def tap(
+        self, effects: Effects, survey: Survey, payload: dict[str, Any], tap: Tap, shown: str, at: datetime
+    ) -> None:
+        """A button of a survey's message was pressed, at `at` as the platform or the inbox tells. `shown` is the text
+        of the message that bears it."""
+        answer = Answer(str(payload.get("question")), str(payload.get("answer")))
+        outcome = self._answer(effects, survey, answer, at, "tap")
+        if outcome is None:
+            return
+        can = effects.capabilities
+        if can.toasts and tap.handle:
+            effects.send(outcome.said, kind="notice", form="toast", target=tap.handle)
+        if can.edits and tap.message and outcome.verdict != "refused":
+            effects.send(f"{shown}\n✓ {outcome.said}", kind="notice", form="edit", target=tap.message)
+        elif outcome.verdict == "refused" and not (can.toasts and tap.handle):
+            effects.say(outcome.said, kind="notice")
+        self._go_on(effects, survey, outcome)
+
+    def typed(self, effects: Effects, text: str, at: datetime) -> bool:
+        """Whether these words answer the survey that awaits its answer here; if so, it is done."""
+        survey = effects.state.awaiting
+        definition = self.surveys.get(survey.definition) if survey else None
+        if survey is None or definition is None:
+            return False
+        state = State.from_json(self._progress(effects, survey))
+        if state.question is None:
+            return False
+        answer = parse_answer(definition, state.question, text, self.rating_reader)
+        if answer is None:
+            return False
+        if isinstance(answer, Ambiguous):
+            asked = rules.ask_back(definition, state, _language(effects))
+            if asked is None:
+                return False
+            self._keep(effects, survey, asked[0])
+            self._put(effects, asked[1], survey.id)
+            return True
+        outcome = self._answer(effects, survey, answer, at, "text")
+        if outcome is None:
+            return False
+        if outcome.step is None and outcome.thanks is None:
+            effects.say(outcome.said, kind="survey")
+        self._go_on(effects, survey, outcome)
+        return True
+
+    def page(self, effects: Effects, survey: Survey, answer: Answer) -> Outcome | None:
+        """An answer given on the survey's page, which itself shows what comes next."""
+        return self._answer(effects, survey, answer, effects.now, "page")
+
+    def timer(self, effects: Effects, survey: Survey, kind: str, now: datetime) -> None:
+        """The survey's own time has come: it expires, or reminds once."""
+        if survey.state != "awaiting":
+            return
+        if kind == "expire":
+            progress = State.from_json(self._progress(effects, survey))
+            self._close(effects, survey, "expired" if progress.rated_at is None else "answered", None)
+            return
+        definition = self.surveys.get(survey.definition)
+        reminded = definition and rules.remind(
+            definition, State.from_json(self._progress(effects, survey)), now, _language(effects)
+        )
+        if reminded:
+            self._keep(effects, survey, reminded[0])
+            self._put(effects, reminded[1], survey.id)
+
+    # ---- within ----
+
+    def _answer(self, effects: Effects, survey: Survey, answer: Answer, at: datetime, source: str) -> Outcome | None:
+        definition = self.surveys.get(survey.definition)
+        if definition is None or survey.progress is None:
+            return None
+        outcome = rules.answer(
+            definition, State.from_json(self._progress(effects, survey)), answer, at, _language(effects)
+        )
+        if outcome.verdict in ("refused", "unchanged"):
+            return outcome
+        self._keep(effects, survey, outcome.state)
+        state = outcome.state
+        answers = [given.as_json() for given in state.answers]
+        if outcome.verdict == "rated":
+            values = {"survey_id": survey.id, "value": state.value, "score": state.score, "source": source}
+            effects.add(Insert(tables.ratings, values | {"answers": answers, "received_at": at}))
+            if outcome.low:
+                self._low(effects, survey, definition, state, at)
+        else:
+            effects.rating_changes.append(
+                {
+                    "survey": survey.id,
+                    "value": state.value,
+                    "score": state.score,
+                    "answers": answers,
+                    "at": at,
+                    "source": source,
+                    "changed": outcome.verdict == "rating_changed",
+                    "old_value": outcome.old_value,
+                    "old_score": outcome.old_score,
+                }
+            )
+        if state.answers and outcome.verdict in ("answered", "answer_changed"):
+            self._reason(effects, survey, definition, state.answers[-1], at)
+        if outcome.step is None and survey.state == "awaiting":
+            self._close(effects, survey, "answered", None)
+        elif outcome.step and survey.state == "answered" and effects.state.awaiting is None:
+            effects.change(tables.surveys, survey.id, {"state": "awaiting"})  # a changed rating asks for its reason
+            effects.set_timer(TimerSet(f"survey:{survey.id}", "expire", state.expires_at))
+        return outcome
+
+    def _go_on(self, effects: Effects, survey: Survey, outcome: Outcome) -> None:
+        if outcome.step:
+            self._put(effects, outcome.step, survey.id)
+        elif outcome.thanks:
+            low = outcome.state.low and survey.state == "awaiting"
+            more = self._low_words(effects, survey) if low else ""
+            effects.say(f"{outcome.thanks}{more}", kind="survey")
+
+    def _low(self, effects: Effects, survey: Survey, definition: Definition, state: State, at: datetime) -> None:
+        """A low rating opens a case of its own, unless it judges a case that is there."""
+        if survey.case_id is not None:
+            return
+        shown = rules.recorded(definition, Answer(RATING, str(state.value)), _language(effects))
+        self.desk.open(
+            effects,
+            title=self.notices.low_rating_title.said(_language(effects), answer=shown),
+            nature=["other"],
+            aspect=[],
+            urgency="important",
+            fields={},
+            origin=f"survey:{survey.id}",
+            at=at,
+        )
+
+    def _reason(self, effects: Effects, survey: Survey, definition: Definition, answer: Answer, at: datetime) -> None:
+        """What was said after a low rating goes to the case that it opened."""
+        case = self._low_case(effects, survey)
+        if case is not None:
+            words = rules.recorded(definition, answer, _language(effects))
+            told(effects, case, "completed", actor="customer", note=words, at=at)
+
+    def _low_case(self, effects: Effects, survey: Survey) -> int | Insert | None:
+        origin = f"survey:{survey.id}"
+        for change in effects.changes:
+            if isinstance(change, Insert) and change.table is tables.cases and change.values["origin"] == origin:
+                return change
+        return next((case.id for case in effects.state.cases if case.origin == origin), None)
+
+    def _low_words(self, effects: Effects, survey: Survey) -> str:
+        case = self._low_case(effects, survey)
+        if case is None:
+            return ""
+        language = _language(effects)
+        self.desk.speak_of(effects, case)
+        promise = self.desk.promise("important", effects.now, language)
+        said = self.notices.low_rating.said(language, number="[[case_number]]", promise=promise)
+        return f"\n{said}"
+
+    def _progress(self, effects: Effects, survey: Survey) -> dict[str, Any]:
+        """Where the survey stands, with what this turn already did to it."""
+        return effects.progress.get(survey.id) or survey.progress or {}
+
+    def _keep(self, effects: Effects, survey: Survey, state: State) -> None:
+        effects.progress[survey.id] = state.as_json()
+        effects.change(tables.surveys, survey.id, {"progress": state.as_json()})
+
+    def _close(self, effects: Effects, survey: Survey, to: str, reason: str | None) -> None:
+        values: dict[str, Any] = {"state": to, "reason": reason}
+        if to == "answered":
+            values["answered_at"] = effects.now
+        if to == "superseded":
+            state = rules.supersede(State.from_json(self._progress(effects, survey)), effects.now)
+            effects.progress[survey.id] = values["progress"] = state.as_json()
+            if state.rated_at:
+                values |= {"state": "answered", "answered_at": effects.now}
+        effects.change(tables.surveys, survey.id, values)
+        for kind in ("expire", "remind"):
+            effects.cancel_timer(f"survey:{survey.id}", kind)
+        if effects.state.awaiting and effects.state.awaiting.id == survey.id:
+            effects.state.awaiting = None
+
+
+def _language(effects: Effects) -> Language:
+    return "en" if effects.language == "en" else "zh"
+
+
+def _subject(survey: Insert) -> Later:
+    return Later(lambda: f"survey:{survey.id}")
+
+
+def _id(survey: int | Insert) -> int:
+    found = survey.id if isinstance(survey, Insert) else survey
+    if found is None:
+        raise AssertionError("a survey is spoken of before it is written")
+    return found

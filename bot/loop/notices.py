@@ -1,0 +1,43 @@
+"""`notices.yml`: what Earful itself says around a conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from bot.yamlfile import Sheet, Words
+
+_PLACEHOLDERS = {
+    "joined": ("name",),
+    "low_rating": ("number", "promise"),
+    "survey_link": ("link",),
+    "low_rating_title": ("answer",),
+    "comment_private": ("link",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    failure: Words
+    stale_button: Words
+    media: Words
+    joined: Words
+    left: Words
+    low_rating: Words
+    reply_with_number: Words
+    survey_link: Words
+    low_rating_title: Words
+    comment_private: Words
+
+
+def load(path: Path) -> Notices:
+    """The notices of a file. Raises ContentError with every problem found."""
+    sheet = Sheet(path)
+    names = [field.name for field in fields(Notices)]
+    found: dict[str, Words] = {}
+    with sheet.part():
+        for name, item in sheet.mapping(sheet.root, "notices.yml", needs=names).items():
+            with sheet.part():
+                found[name] = sheet.words(item, name, may=_PLACEHOLDERS.get(name, ()))
+    sheet.check()
+    return Notices(**found)

@@ -1,0 +1,261 @@
+"""Conversation in a turn: what was understood goes to the engine, and what it says and commands becomes effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, cast
+
+from bot.cases import numbers
+from bot.cases.calendar import is_open, moment_words, opens_at
+from bot.engine import Turn, UserMessage
+from bot.engine.payload import parse as parse_payload
+from bot.loop.cases import Desk
+from bot.loop.effects import Effects, Option
+from bot.surveys.definitions import Surveys, nearest
+from bot.takeover import rules as takeover
+from bot.takeover.rules import Ownership
+from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding
+from storage import tables
+from storage.changes import Insert
+
+HIGH_VALUE = "high_value"
+"""The segment whose customers are given to a person."""
+
+MAY_BE_A_QUESTION = frozenset({"ask_question", "nlu_fallback", "out_of_scope", "complain", "inform", "give_rating"})
+"""Intents for which the knowledge base is asked as well: a greeting needs no search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An entry of the knowledge base that may answer; `score` is 0 to 1."""
+
+    key: str
+    score: float
+    question: str
+    answer: str
+
+
+class Answers(Protocol):
+    """The knowledge base."""
+
+    def search(self, text: str, language: Language) -> list[Known]:
+        """The best first, in the customer's language where there is one."""
+        ...
+
+
+class Talks(Protocol):
+    """An engine: the embedded one, or a Rasa server."""
+
+    async def turn(self, tracker: dict[str, Any] | None, message: UserMessage) -> Turn: ...
+
+
+@dataclass(slots=True)
+class Talking:
+    """`company` is the name that customers know us by."""
+
+    engine: Talks
+    answers: Answers
+    desk: Desk
+    surveys: Surveys
+    company: str
+    _promises: dict[tuple[Language, int], dict[str, str]] = field(default_factory=dict)
+
+    async def hear(self, effects: Effects, understood: Understanding, at: datetime) -> None:
+        """Words for the bot."""
+        intent, confidence = understood.intent.name, understood.intent.confidence
+        entities = [{"entity": e.entity, "value": e.value} for e in understood.entities]
+        await self._turn(effects, understood, intent, confidence, entities, at)
+
+    async def tap(self, effects: Effects, payload: str, title: str, at: datetime) -> None:
+        """A tap on a button of the assistant: its payload is an intent, whatever the words on it."""
+        intent, entities = parse_payload(payload)
+        understood = Understanding(
+            text=title,
+            language=cast(Language, effects.language),
+            intent=Intent(intent, 1.0),
+            sentiment=Sentiment("neutral", 0.0),
+            entities=tuple(Entity(str(e["entity"]), str(e["value"]), 0, 0) for e in entities),
+        )
+        await self._turn(effects, understood, intent, 1.0, entities, at)
+
+    def hand_off(self, effects: Effects, reason: str, at: datetime) -> bool:
+        """Give the conversation to a person; False if it is with one, or waits, already."""
+        now = ownership(effects)
+        new = takeover.request_person(now)
+        if not isinstance(new, Ownership):
+            return False
+        effects.own(new.owner, new.epoch, agent_id=None, queued_at=at, reason=reason)
+        return True
+
+    async def _turn(
+        self,
+        effects: Effects,
+        understood: Understanding,
+        intent: str,
+        confidence: float,
+        entities: list[dict[str, Any]],
+        at: datetime,
+    ) -> None:
+        turn = await self.engine.turn(
+            effects.tracker,
+            UserMessage(
+                text=understood.text,
+                intent=intent,
+                confidence=confidence,
+                entities=entities,
+                metadata={"earful": self._facts(effects, understood, intent, at)},
+                channel=effects.state.channel,
+                sender_id=effects.state.lane,
+            ),
+        )
+        effects.tracker = turn.tracker
+        # Commands first: a text may speak of the case that a command of the same turn opens.
+        for command in turn.commands:
+            _COMMANDS[command["command"]](self, effects, command, understood, at)
+        handed_over = any(command["command"] == "hand_off" for command in turn.commands)
+        for response in turn.responses:
+            options = [Option(button.title, button.payload) for button in response.buttons]
+            # What is said while handing over is no reply that a takeover should stop.
+            kind = "notice" if handed_over or effects.owner == "queue" else "reply"
+            effects.say(response.text, options, kind=kind)
+
+    # ---- facts ----
+
+    def _facts(self, effects: Effects, understood: Understanding, intent: str, at: datetime) -> dict[str, Any]:
+        language = cast(Language, effects.language)
+        state = effects.state
+        contact = state.contact
+        calendar = self.desk.calendar
+        open_now = is_open(calendar, at)
+        known = self.answers.search(understood.text, language) if intent in MAY_BE_A_QUESTION else []
+        return {
+            "channel": state.channel,
+            "language": language,
+            "now": at.isoformat(),
+            "owner": effects.owner,
+            "understanding": understood.as_json(),
+            "cases": [
+                {
+                    "number": numbers.number(case.id),
+                    "state": case.state,
+                    "title": case.title,
+                    "urgency": case.urgency,
+                }
+                for case in state.cases
+            ],
+            "knowledge": [
+                {"key": hit.key, "score": hit.score, "question": hit.question, "answer": hit.answer} for hit in known
+            ],
+            "office": {
+                "open": open_now,
+                "opens_at": None if open_now else moment_words(calendar, opens_at(calendar, at), at, language),
+            },
+            "queue": {"position": state.queue_position},
+            "contact": {
+                "name": contact.name if contact else None,
+                "phone": contact.phone if contact else None,
+                "email": contact.email if contact else None,
+                "high_value": bool(contact and contact.segment == HIGH_VALUE),
+            },
+            "company": self.company,
+            "promises": self._promised(language, at),
+        }
+
+    def _promised(self, language: Language, at: datetime) -> dict[str, str]:
+        """The promises of this minute, by urgency: office hours are counted through once a minute, not a message."""
+        minute = int(at.timestamp()) // 60
+        known = self._promises.get((language, minute))
+        if known is None:
+            known = {
+                "urgent": self.desk.promise("urgent", at, language),
+                "important": self.desk.promise("important", at, language),
+                "normal": self.desk.promise("normal", at, language),
+            }
+            if len(self._promises) > 8:
+                self._promises.clear()
+            self._promises[language, minute] = known
+        return known
+
+    # ---- commands ----
+
+    def _open_case(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        self.desk.open(
+            effects,
+            title=body["summary"],
+            nature=body["nature"],
+            aspect=body["aspect"],
+            urgency=body["urgency"],
+            fields=body["fields"],
+            origin="conversation",
+            at=at,
+        )
+
+    def _update_case(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        self.desk.complete(effects, body["fields"], body.get("note"), at)
+
+    def _hand_off(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        self.hand_off(effects, body["reason"], at)
+
+    def _cancel(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        new = takeover.cancel(ownership(effects))
+        if isinstance(new, Ownership):
+            effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None)
+
+    def _remember(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        effects.change_contact(**{name: body[name] for name in ("name", "phone", "email") if name in body})
+
+    def _helpful(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        effects.votes.append((body["entry"], effects.language, body["helpful"]))
+
+    def _unanswered(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        effects.mark_heard(unanswered=True)
+
+    def _volunteered(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        definition = self.surveys.for_trigger("volunteered")
+        if definition is None:
+            return
+        survey = effects.add(
+            Insert(
+                tables.surveys,
+                {
+                    "conversation_id": effects.conversation_id,
+                    "contact_id": effects.contact_id,
+                    "address_id": effects.address_id,
+                    "definition": definition.key,
+                    "state": "answered",
+                    "created_at": at,
+                    "answered_at": at,
+                },
+            )
+        )
+        values = {"survey_id": survey, "value": nearest(definition.scale, body["score"]), "score": body["score"]}
+        effects.add(Insert(tables.ratings, values | {"source": "text", "received_at": at}))
+
+
+Command = Callable[[Talking, Effects, dict[str, Any], Understanding, datetime], None]
+_COMMANDS: dict[str, Command] = {
+    "open_case": Talking._open_case,
+    "update_case": Talking._update_case,
+    "hand_off": Talking._hand_off,
+    "cancel_hand_off": Talking._cancel,
+    "remember": Talking._remember,
+    "helpful": Talking._helpful,
+    "unanswered": Talking._unanswered,
+    "volunteer_rating": Talking._volunteered,
+}
+
+
+def ownership(effects: Effects, agent_name: str | None = None) -> Ownership:
+    """Who owns the conversation at this point of the turn."""
+    agent = effects.conversation.get("agent_id") if "agent_id" in effects.conversation else None
+    known = effects.state.conversation
+    if "agent_id" not in effects.conversation and known:
+        agent = known.agent_id
+    return Ownership(cast(takeover.Owner, effects.owner), effects.epoch, agent, agent_name)
+
+
+def commands() -> Sequence[str]:
+    """What Talking carries out; a test holds it against what actions may ask."""
+    return tuple(_COMMANDS)
