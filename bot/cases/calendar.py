@@ -33,8 +33,8 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """`weekly` has seven days from Monday, each with its hours in order. `special` replaces the hours of a date: none on
-    a holiday, some on a workday moved to a weekend (调休). Raises ValueError if no week has an hour."""
+    """`weekly` has seven days from Monday, each with its hours in order. `special` replaces the hours of a date: none
+    on a holiday, some on a workday moved to a weekend (调休). Raises ValueError if no week has an hour."""
 
     zone: ZoneInfo
     weekly: tuple[tuple[Hours, ...], ...]

@@ -38,8 +38,6 @@ def parse_answer(
     A question that takes free text takes any that is not in `not_answers`: whoever understands more (a request for a
     person put in a sentence, a new complaint) looks before calling this.
     """
-    if plain(text) in definition.not_answers:
-        return None
     asked = definition.scale if question == RATING else definition.find(question)
     if asked is None:
         return None
@@ -51,6 +49,8 @@ def parse_answer(
         return Ambiguous(question) if found is None else Answer(question, found)
     if (labelled := _label(offered, text)) is not None:
         return Answer(question, labelled)
+    if plain(text) in definition.not_answers:
+        return None
     if not isinstance(asked, Scale):
         return Answer(question, None, text.strip()) if asked.free_text and text.strip() else None
     stated = rating_reader(text, _THUMBS_MAXIMUM if asked.kind == "thumbs" else asked.maximum)
