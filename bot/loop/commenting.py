@@ -1,4 +1,4 @@
-"""Public comments in a turn: one approved sentence in public, one private reply with a signed link, a person to look."""
+"""Public comments in a turn: one approved sentence in public, one private reply with a signed link, a person."""
 
 from __future__ import annotations
 

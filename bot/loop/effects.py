@@ -67,6 +67,7 @@ class Effects:
     owner: str = "bot"
     language: str = "zh"
     tracker: dict[str, Any] | None = None
+    _spoken: bool = False
     _fenced: list[Insert] = field(default_factory=list)
     _filled: dict[str, Callable[[], str]] = field(default_factory=dict)
 
@@ -180,6 +181,7 @@ class Effects:
         client_key: str | None = None,
     ) -> Insert:
         """A row of the transcript."""
+        self._spoken = True
         values = {
             "conversation_id": self.conversation_id,
             "author": author,
@@ -286,8 +288,10 @@ class Effects:
         """Close the turn: the conversation's own values, its version, and the epoch that fences its replies."""
         for outgoing in self._fenced:
             outgoing.values["owner_epoch"] = self.epoch
-        values = {"language": self.language, "tracker": self.tracker, "active_at": self.now, **self.conversation}
         known = self.state.conversation
+        values = {"language": self.language, "tracker": self.tracker, **self.conversation}
+        if known is None or self._spoken:
+            values["active_at"] = self.now
         if known:
             self.guards.append(Guard(tables.conversations, known.id, known.version))
             self.changes.append(Update(tables.conversations, known.id, values | {"version": known.version + 1}))

@@ -11,8 +11,9 @@ from bot.cases import numbers
 from bot.cases.calendar import is_open, moment_words, opens_at
 from bot.engine import Turn, UserMessage
 from bot.engine.payload import parse as parse_payload
+from bot.knowledge.index import Found
 from bot.loop.cases import Desk
-from bot.loop.effects import Effects, Option
+from bot.loop.effects import Effects, Kind, Option
 from bot.surveys.definitions import Surveys, nearest
 from bot.takeover import rules as takeover
 from bot.takeover.rules import Ownership
@@ -27,20 +28,10 @@ MAY_BE_A_QUESTION = frozenset({"ask_question", "nlu_fallback", "out_of_scope", "
 """Intents for which the knowledge base is asked as well: a greeting needs no search."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An entry of the knowledge base that may answer; `score` is 0 to 1."""
-
-    key: str
-    score: float
-    question: str
-    answer: str
-
-
 class Answers(Protocol):
     """The knowledge base."""
 
-    def search(self, text: str, language: Language) -> list[Known]:
+    def search(self, text: str, language: Language) -> list[Found]:
         """The best first, in the customer's language where there is one."""
         ...
 
@@ -118,7 +109,7 @@ class Talking:
         for response in turn.responses:
             options = [Option(button.title, button.payload) for button in response.buttons]
             # What is said while handing over is no reply that a takeover should stop.
-            kind = "notice" if handed_over or effects.owner == "queue" else "reply"
+            kind: Kind = "notice" if handed_over or effects.owner == "queue" else "reply"
             effects.say(response.text, options, kind=kind)
 
     # ---- facts ----

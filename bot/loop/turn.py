@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import structlog
@@ -54,7 +54,7 @@ class Policy(Protocol):
 
 
 class Turns:
-    """Works the inbox. `sent` is told the addresses that were written to, after the commit."""
+    """Works the inbox. `hint` is told the addresses that were written to, and `changed` the lanes, after the commit."""
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class Turns:
         clock: Clock,
         policy: Policy,
         lanes: Lanes,
-        sent: Callable[[Iterable[tuple[str, str, str]]], None],
+        hint: Callable[[Iterable[tuple[str, str, str]]], None],
         changed: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._policy = policy
         self._lanes = lanes
-        self._sent = sent
+        self._hint = hint
         self._changed = changed
         self.turns = 0
 
@@ -182,9 +182,7 @@ class Turns:
         for effects in batch:
             written |= effects.outgoing()
             lanes.append(effects.state.lane)
-        if written:
-            self._sent(written)
-        self._changed(lanes)
+        self.sent(written, lanes)
 
     # ---- alone ----
 
@@ -227,6 +225,14 @@ class Turns:
             bare.dead[first.id] = reason
             await self._apply([bare])
 
+    def sent(self, places: Iterable[tuple[str, str, str]], lanes: Iterable[str]) -> None:
+        """Something was committed that waits for delivery at `places`, and that watchers of `lanes` should see."""
+        self._hint(places)
+        self._changed(lanes)
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
     async def _count(self, row: int) -> None:
         await self._database.write(
             lambda connection: connection.execute(
@@ -236,16 +242,15 @@ class Turns:
 
     # ---- people ----
 
-    async def act(self, lane: str, decide: Callable[[LaneState, Effects], T | Awaitable[T]]) -> T:
-        """Somebody else's turn on a lane: the desk, the API. `decide` fills the effects and may run again. Raises
-        what `decide` raises (nothing is written then), or Conflict where the lane never stood still."""
+    async def act(self, lane: str, decide: Callable[[LaneState, Effects], T], *, surveys: Sequence[int] = ()) -> T:
+        """Somebody else's turn on a lane: the desk, the API, a page. `decide` fills the effects and may run again; it
+        is given the surveys named. Raises what `decide` raises (nothing is written then), or Conflict where the lane
+        never stood still."""
         for _ in range(CONFLICTS):
-            states = await self._database.read(load([lane], unread=False))
+            states = await self._database.read(load([lane], unread=False, surveys=surveys))
             state = states[lane]
             effects = self._policy.start(state)
             result = decide(state, effects)
-            if isinstance(result, Awaitable):
-                result = await result
             effects.finish()
             try:
                 await self._apply([effects])

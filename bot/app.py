@@ -1,0 +1,202 @@
+"""Wires the parts together; nothing else does. Nothing is opened at import."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from nlu.rating import rating
+from pydantic import ValidationError
+
+from bot import content as contents
+from bot.actions.registry import executor
+from bot.clock import Clock, SystemClock
+from bot.content import Content
+from bot.engine import Engine
+from bot.knowledge.index import Article, Index
+from bot.links import Links
+from bot.loop.asking import Asking
+from bot.loop.cases import Desk
+from bot.loop.commenting import Commenting
+from bot.loop.delivery import Delivery
+from bot.loop.intake import Intake
+from bot.loop.lanes import Lanes
+from bot.loop.local import LocalModel
+from bot.loop.people import People
+from bot.loop.policy import Conversations
+from bot.loop.talking import Talking
+from bot.loop.timers import Timers
+from bot.loop.turn import Turns
+from bot.service import Service
+from bot.settings import Settings, SettingsError, server_secret
+from bot.web.live import Live
+from channels.base import Adapter
+from channels.http import Http
+from channels.registry import adapter_class
+from nlu import model
+from storage.database import Database, open_database
+from storage.schema import upgrade
+
+log = structlog.get_logger()
+
+TICK = 0.5
+"""Seconds between two looks at the timers."""
+
+SWEEP = 5.0
+"""Seconds between two sweeps for what was left behind."""
+
+Adapters = Mapping[tuple[str, str], Adapter[Any]]
+
+
+class AlreadyRunning(Exception):
+    """Another Earful works on this SQLite file."""
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    adapters: Callable[[Http], Adapters] | None = None,
+) -> AsyncIterator[Service]:
+    """A service that is wired and migrated, but does nothing by itself: `running` makes it work. Raises ContentError,
+    SettingsError, AlreadyRunning, NewerSchema."""
+    content = contents.load(settings.assistant_dir)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.database.startswith("sqlite"):
+            stack.enter_context(_alone(settings.data_dir))
+        database = open_database(settings.database)
+        stack.push_async_callback(database.close)
+        await upgrade(database)
+        http = Http()
+        stack.push_async_callback(http.close)
+        made = dict(adapters(http) if adapters else _adapters(settings, http))
+        for adapter in made.values():
+            stack.push_async_callback(adapter.close)
+        service = wire(settings, clock or SystemClock(), database, content, made)
+        if settings.database.startswith("sqlite"):
+            lost = await service.delivery.abandon()
+            if lost:
+                log.warning("messages were under way when the service stopped; the desk shows them", unknown=lost)
+        yield service
+
+
+def wire(settings: Settings, clock: Clock, database: Database, content: Content, adapters: Adapters) -> Service:
+    """Every part given what it needs."""
+    secret = server_secret(settings)
+    links = Links(settings.address, secret)
+    live = Live()
+    lanes = Lanes()
+    desk = Desk(content.departments, content.deadlines, content.calendar, links)
+    asking = Asking(content.surveys, desk, links, content.notices, rating)
+    articles = [
+        Article(entry.key, language, words.question, words.answer, tuple(words.phrasings))
+        for entry in content.knowledge
+        for language, words in entry.languages.items()
+    ]
+    talking = Talking(Engine(content.assistant, executor()), Index(articles), desk, content.surveys, settings.company)
+    by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
+    policy = Conversations(
+        clock=clock,
+        understands=LocalModel(model.load_or_train(content.training, settings.data_dir / "models")),
+        talking=talking,
+        asking=asking,
+        commenting=Commenting(content.public_replies, asking, talking, content.notices),
+        notices=content.notices,
+        company=settings.company,
+        language="en" if settings.language == "en" else "zh",
+        text_limit=settings.text_limit,
+        capabilities_of=by_channel.__getitem__,
+    )
+    delivery = Delivery(database, clock, lambda channel, account: adapters.get((channel, account)), live.changed)
+    turns = Turns(database, clock, policy, lanes, delivery.hint, live.changed)
+    return Service(
+        settings=settings,
+        clock=clock,
+        secret=secret,
+        database=database,
+        content=content,
+        adapters=dict(adapters),
+        links=links,
+        live=live,
+        lanes=lanes,
+        intake=Intake(database, clock, lanes.wake),
+        policy=policy,
+        turns=turns,
+        timers=Timers(database, clock, lanes.wake),
+        delivery=delivery,
+        people=People(database, turns, asking, content.notices),
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(service: Service) -> AsyncIterator[None]:
+    """The loop at work: turns, delivery, timers, sweeps. At the end what is under way is finished."""
+    tasks = [
+        asyncio.create_task(service.turns.run(), name="turns"),
+        asyncio.create_task(_again(SWEEP, service.turns.sweep), name="sweep-inbox"),
+        asyncio.create_task(_again(SWEEP, service.delivery.sweep), name="sweep-outbox"),
+        asyncio.create_task(_again(TICK, service.timers.fire), name="timers"),
+    ]
+    sending = asyncio.create_task(service.delivery.run(), name="delivery")
+    try:
+        yield
+    finally:
+        for group in (tasks, [sending]):  # turns end first: what they say is still sent
+            for task in group:
+                task.cancel()
+            await asyncio.gather(*group, return_exceptions=True)
+
+
+async def _again(seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Do `work` now and every so many seconds. An outage of the database passes; it is logged and outlived."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            log.error("background work failed; it is tried again", work=work.__qualname__, error=type(error).__name__)
+        await asyncio.sleep(seconds)
+
+
+def _adapters(settings: Settings, http: Http) -> Adapters:
+    made: dict[tuple[str, str], Adapter[Any]] = {}
+    for channel, accounts in {"web": {"default": {}}, **settings.channels}.items():
+        try:
+            kind = adapter_class(channel)
+        except ValueError as error:
+            raise SettingsError(f"[channels.{channel}.…]: {error}") from None
+        for account, table in accounts.items():
+            where = f"[channels.{channel}.{account}]"
+            if not account or ":" in account or "/" in account:
+                raise SettingsError(f"{where}: an account's name has neither ':' nor '/'. Rename it")
+            try:
+                made[channel, account] = kind(account, kind.Settings(**table), http)
+            except ValidationError as error:
+                raise SettingsError(f"{where}: {_problems(error)}") from None
+            except ValueError as error:
+                raise SettingsError(f"{where}: {error}") from None
+    return made
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Any:
+    """SQLite is for one process: a second start on the same data says so instead of sending twice."""
+    path = data_dir / "running.lock"
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunning(
+                f"another Earful is running on {data_dir}. Stop it first, or set EARFUL_DATA_DIR to another directory"
+            ) from None
+        yield

@@ -1,0 +1,72 @@
+"""All content of the assistant directory, read and checked together: the service never starts half-configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from nlu.rasa_data import TrainingData
+
+from bot import engine
+from bot.assistant.content import Entry, Taxonomy, read_knowledge, read_taxonomy
+from bot.cases import calendar, deadlines, departments
+from bot.cases.calendar import Calendar
+from bot.cases.deadlines import Deadlines
+from bot.cases.departments import Departments
+from bot.comments import replies
+from bot.comments.replies import PublicReplies
+from bot.engine import Assistant
+from bot.errors import ContentError, Problem
+from bot.loop import notices
+from bot.loop.notices import Notices
+from bot.surveys import reading
+from bot.surveys.definitions import Surveys
+from nlu import rasa_data
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    assistant: Assistant
+    training: TrainingData
+    surveys: Surveys
+    deadlines: Deadlines
+    calendar: Calendar
+    departments: Departments
+    notices: Notices
+    public_replies: PublicReplies
+    taxonomy: Taxonomy
+    knowledge: tuple[Entry, ...]
+
+
+def load(directory: Path) -> Content:
+    """Everything in `directory`. Raises ContentError with the problems of all files."""
+    problems: list[Problem] = []
+
+    def read(reader: Callable[[Path], T], name: str) -> T | None:
+        try:
+            return reader(directory / name if name else directory)
+        except ContentError as error:
+            problems.extend(error.problems)
+        except rasa_data.DataError as error:
+            problems.append(Problem(error.file, error.line, error.message, error.remedy))
+        return None
+
+    found = {
+        "assistant": read(engine.load, ""),
+        "training": read(rasa_data.read, "data/nlu"),
+        "surveys": read(reading.load, "surveys.yml"),
+        "deadlines": read(deadlines.load, "deadlines.yml"),
+        "calendar": read(calendar.load, "calendar.yml"),
+        "departments": read(departments.load, "departments.yml"),
+        "notices": read(notices.load, "notices.yml"),
+        "public_replies": read(replies.read, "public_replies.yml"),
+        "taxonomy": read(read_taxonomy, "taxonomy.yml"),
+        "knowledge": read(read_knowledge, "knowledge"),
+    }
+    if problems:
+        raise ContentError(problems)
+    return Content(**found)  # type: ignore[arg-type] # whatever is None has left a problem

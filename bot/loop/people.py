@@ -1,0 +1,185 @@
+"""People are another sender: what agents do to a conversation, through the same effects and the same versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from sqlalchemy import select, update
+
+from bot.loop.asking import Asking
+from bot.loop.effects import Effects
+from bot.loop.notices import Notices
+from bot.loop.state import LaneState
+from bot.loop.talking import ownership
+from bot.loop.turn import Turns
+from bot.takeover import rules
+from bot.takeover.rules import Agent, Ownership, Refusal
+from nlu.understanding import Language
+from storage import tables
+from storage.changes import Insert
+from storage.database import Database
+
+T = TypeVar("T")
+_Decide = Callable[[LaneState, Effects, str | None], T]
+
+
+class Refused(Exception):
+    """Nothing was changed. `said` gives the reason in a language; `code` is stable."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.code = refusal.code
+        self.refusal = refusal
+
+    def said(self, language: Language) -> str:
+        return self.refusal.said(language)
+
+
+class NoConversation(Exception):
+    """There is no such conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Raises Refused where the rules of ownership say no, NoConversation where there is none."""
+
+    database: Database
+    turns: Turns
+    asking: Asking
+    notices: Notices
+
+    async def claim(self, lane: str, agent: Agent) -> None:
+        """Take a conversation over: of two at once one wins, and the other is told who has it. From here on no reply
+        of the bot goes out, also none that was queued."""
+
+        def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
+            new = _granted(rules.claim(ownership(effects, holder), agent))
+            effects.own(new.owner, new.epoch, agent_id=agent.id, queued_at=None)
+            effects.record("system", "claimed", data={"staff": agent.name}, staff_id=agent.id)
+            effects.say(self.notices.joined.said(_language(effects), name=agent.name), kind="notice")
+            for case in state.cases:
+                if state.conversation and case.conversation_id == state.conversation.id and not case.owner_id:
+                    effects.change_guarded(tables.cases, case.id, case.version, {"owner_id": agent.id})
+
+        await self._act(lane, decide)
+
+    async def reply(self, lane: str, agent: Agent, text: str, client_key: str) -> int:
+        """Words from the agent who holds the conversation. The same `client_key` twice is one message. Its id."""
+        known = await self._known(lane, client_key)
+        if known is not None:
+            return known
+
+        def decide(state: LaneState, effects: Effects, holder: str | None) -> Insert:
+            now = ownership(effects, holder)
+            if now.owner != "agent":
+                raise Refused(Refusal("not_held"))
+            if now.agent_id != agent.id:
+                raise Refused(Refusal("taken", holder or ""))
+            return effects.say(
+                text, kind="agent", author="agent", staff_id=agent.id, client_key=client_key, data={"name": agent.name}
+            )
+
+        message = await self._act(lane, decide)
+        return cast(int, message.id)
+
+    async def hand_back(self, lane: str, agent: Agent) -> None:
+        """Leave the customer to the bot again, which starts afresh."""
+
+        def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
+            new = _granted(rules.hand_back(ownership(effects, holder), agent))
+            effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None)
+            effects.tracker = None
+            effects.record("system", "handed_back", data={"staff": agent.name}, staff_id=agent.id)
+            effects.say(self.notices.left.said(_language(effects)), kind="notice")
+
+        await self._act(lane, decide)
+
+    async def requeue(self, lane: str, agent: Agent) -> None:
+        """Put the conversation back for a colleague, behind those who wait already."""
+
+        def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
+            new = _granted(rules.return_to_queue(ownership(effects, holder), agent))
+            effects.own(new.owner, new.epoch, agent_id=None, queued_at=effects.now)
+            effects.record("system", "requeued", data={"staff": agent.name}, staff_id=agent.id)
+
+        await self._act(lane, decide)
+
+    async def resolve(self, lane: str, agent: Agent) -> None:
+        """The matter is settled: the bot has the conversation again, and the customer is asked to rate the agent."""
+
+        def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
+            now = ownership(effects, holder)
+            new = _granted(rules.resolve(now, agent))
+            effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None)
+            effects.tracker = None
+            effects.record("system", "resolved", data={"staff": agent.name}, staff_id=agent.id)
+            definition = self.asking.surveys.for_trigger("conversation_resolved")
+            if definition:
+                self.asking.ask(effects, definition, judged=f"staff:{now.agent_id}")
+
+        await self._act(lane, decide)
+
+    async def send_again(self, lane: str, agent: Agent, outbox_id: int) -> bool:
+        """Send once more what failed or may not have arrived: a person's decision, never ours. False if it is
+        neither."""
+        now = self.turns.now()
+        rows = tables.outbox
+        statement = (
+            update(rows)
+            .where(
+                rows.c.id == outbox_id,
+                rows.c.state.in_(["failed", "unknown"]),
+                rows.c.conversation_id
+                == select(tables.conversations.c.id).where(tables.conversations.c.lane == lane).scalar_subquery(),
+            )
+            .values(state="queued", kind="agent", reason=None, attempts=0, not_before=now, finished_at=None)
+            .returning(rows.c.channel, rows.c.account, rows.c.address)
+        )
+        found = await self.database.write(lambda connection: connection.execute(statement).first())
+        if found is None:
+            return False
+        self.turns.sent([(found[0], found[1], found[2])], [lane])
+        return True
+
+    async def _act(self, lane: str, decide: _Decide[T]) -> T:
+        holder: dict[str, str | None] = {}
+
+        def act(state: LaneState, effects: Effects) -> T:
+            if state.conversation is None:
+                raise NoConversation(lane)
+            return decide(state, effects, holder.get("name"))
+
+        try:
+            return await self.turns.act(lane, act)
+        except Refused as refused:
+            if refused.refusal.code not in ("taken", "not_yours", "with_agent"):
+                raise
+            # Say who has it: the name is looked up only for those who lost.
+            holder["name"] = await self._holder(lane)
+            return await self.turns.act(lane, act)
+
+    async def _holder(self, lane: str) -> str | None:
+        talks, staff = tables.conversations, tables.staff
+        statement = select(staff.c.name).join(talks, talks.c.agent_id == staff.c.id).where(talks.c.lane == lane)
+        return await self.database.read(lambda connection: connection.execute(statement).scalar())
+
+    async def _known(self, lane: str, client_key: str) -> int | None:
+        talks, messages = tables.conversations, tables.messages
+        statement = (
+            select(messages.c.id)
+            .join(talks, talks.c.id == messages.c.conversation_id)
+            .where(talks.c.lane == lane, messages.c.client_key == client_key)
+        )
+        return await self.database.read(lambda connection: connection.execute(statement).scalar())
+
+
+def _granted(answer: Ownership | Refusal) -> Ownership:
+    if isinstance(answer, Refusal):
+        raise Refused(answer)
+    return answer
+
+
+def _language(effects: Effects) -> Language:
+    return "en" if effects.language == "en" else "zh"

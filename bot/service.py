@@ -1,0 +1,66 @@
+"""Everything that runs, as one value. `app.py` alone makes it; the faces are given it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from bot.clock import Clock
+from bot.content import Content
+from bot.links import Links
+from bot.loop.delivery import Delivery
+from bot.loop.intake import Intake
+from bot.loop.lanes import Lanes
+from bot.loop.people import People
+from bot.loop.policy import Conversations
+from bot.loop.timers import Timers
+from bot.loop.turn import Turns
+from bot.settings import Settings
+from bot.web.live import Live
+from channels.base import Adapter, Capabilities
+from storage.database import Database
+
+
+@dataclass(slots=True)
+class Service:
+    settings: Settings
+    clock: Clock
+    secret: bytes
+    database: Database
+    content: Content
+    adapters: dict[tuple[str, str], Adapter[Any]]
+    links: Links
+    live: Live
+    lanes: Lanes
+    intake: Intake
+    policy: Conversations
+    turns: Turns
+    timers: Timers
+    delivery: Delivery
+    people: People
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def adapter(self, channel: str, account: str) -> Adapter[Any] | None:
+        return self.adapters.get((channel, account))
+
+    def capabilities(self, channel: str) -> Capabilities:
+        """What a channel can do. Raises KeyError for a channel without an account."""
+        return next(adapter.capabilities for (name, _), adapter in self.adapters.items() if name == channel)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Counters for /metrics: `what.channel`."""
+        self.counts[name] = self.counts.get(name, 0) + by
+
+    async def settle(self) -> None:
+        """Work everything that waits at the clock's present time, until nothing is left: for simulations and tests."""
+        while True:
+            fired = await self.timers.fire()
+            worked = await self.turns.settle()
+            await self.delivery.settle()
+            if not fired and not worked:
+                return
+
+
+SERVICE: web.AppKey[Service] = web.AppKey("service", Service)

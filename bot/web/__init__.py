@@ -1,0 +1,1 @@
+"""What is reached over HTTP: the server, webhooks, the web chat, pages behind signed links."""

@@ -1,0 +1,112 @@
+"""The HTTP server: one application, the same manners for every face of it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from bot.service import SERVICE, Service
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+"""On every answer that does not set its own: no page of ours runs or loads what is not its own."""
+
+
+def application(service: Service, tables: Iterable[web.RouteTableDef]) -> web.Application:
+    """The application with the routes of every face."""
+    app = web.Application(client_max_size=service.settings.body_limit, middlewares=[_manners])
+    app[SERVICE] = service
+    for table in tables:
+        app.add_routes(table)
+    return app
+
+
+def static(table: web.RouteTableDef, prefix: str, directory: Path) -> None:
+    """Serve a package's own scripts and styles. They carry their version in the query, so they may be kept for long;
+    an old tab still finds its files after a deploy, for the query is ignored."""
+    files = {path.name: path for path in directory.iterdir() if path.suffix in _TYPES}
+
+    @table.get(prefix + "/{name}")
+    async def serve(request: web.Request) -> web.StreamResponse:
+        path = files.get(request.match_info["name"])
+        if path is None:
+            raise web.HTTPNotFound(text="there is no such file")
+        kept = "public, max-age=31536000, immutable" if request.query_string else "no-cache"
+        return web.FileResponse(path, headers={"Content-Type": _TYPES[path.suffix], "Cache-Control": kept})
+
+
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".png": "image/png",
+}
+
+
+@web.middleware
+async def _manners(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Security headers, one line of log without query or body, and no traceback to anybody."""
+    started = time.perf_counter()
+    failed = False
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = error
+    except Exception as error:
+        failed = True
+        number = uuid.uuid4().hex[:8]
+        log.error("request failed", incident=number, path=_route(request), error=type(error).__name__, exc_info=True)
+        response = web.HTTPInternalServerError(text=f"Something went wrong on our side. Incident {number}.")
+    if not response.prepared:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+    if failed or not _quiet(request):
+        log.info(
+            "request",
+            method=request.method,
+            path=_route(request),
+            status=response.status,
+            ms=round(1000 * (time.perf_counter() - started), 1),
+        )
+    if isinstance(response, web.HTTPException):
+        raise response
+    return response
+
+
+def _route(request: web.Request) -> str:
+    """The route, not the path: a path may hold a signed link."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "none"
+
+
+def _quiet(request: web.Request) -> bool:
+    return request.path.startswith(("/hooks/", "/healthz", "/readyz", "/metrics")) or "/static/" in request.path
+
+
+async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+    """Listen; the runner to clean up, and the port (given 0, the one that was free)."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port)
+    await site.start()
+    address = runner.addresses[0]
+    return runner, int(address[1])
