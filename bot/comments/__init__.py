@@ -1,0 +1,1 @@
+"""Public comments: what is said under them, and who looks at them."""
