@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot
@@ -118,6 +118,7 @@ reaches = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(reaches)
 def test_nobody_who_opted_out_or_blocked_us_is_ever_written_to(found: list[Reach]) -> None:
     """For any addresses: a survey goes only to one that is open, else there is a reason."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot
@@ -147,6 +147,7 @@ def test_a_label_that_two_buttons_share_is_no_answer() -> None:
     assert parse("好", of=definition) == Answer(RATING, "1")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.sampled_from(sorted(SURVEYS.definitions)), st.booleans())
 def test_any_text_is_an_answer_of_the_scale_or_none(text: str, key: str, follow_up: bool) -> None:
     """No text whatsoever raises, or yields a value that was not offered."""

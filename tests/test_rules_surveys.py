@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot
@@ -51,6 +51,7 @@ def test_each_scale_maps_to_its_stated_score(kind: Kind, expected: Mapping[int, 
     assert {value: score(scale, value) for value in expected} == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(("csat5", "thumbs", "nps", "ces")), st.integers(-20, 20), st.integers(-20, 20))
 def test_scores_rise_with_the_value_and_stay_within_0_and_100(kind: Kind, one: int, other: int) -> None:
     """A value of the scale has a score of 0 to 100 that rises with it; another value is refused."""
@@ -65,6 +66,7 @@ def test_scores_rise_with_the_value_and_stay_within_0_and_100(kind: Kind, one: i
         assert score(scale, one) < score(scale, other)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(("csat5", "thumbs", "nps", "ces")), st.floats(0, 100))
 def test_the_nearest_value_is_never_beaten_and_a_tie_goes_down(kind: Kind, stated: float) -> None:
     """No value of the scale is nearer to the stated score, and of two equally near the lower one is taken."""
@@ -295,6 +297,7 @@ def test_an_unclear_answer_is_asked_back_once() -> None:
 
 
 @pytest.mark.parametrize("definition", SURVEYS.definitions.values(), ids=SURVEYS.definitions)
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_sequence_of_answers_ends_within_the_maximum_and_survives_storage(
     definition: Definition, data: st.DataObject
@@ -330,6 +333,7 @@ def test_any_sequence_of_answers_ends_within_the_maximum_and_survives_storage(
 
 
 @pytest.mark.parametrize("definition", SURVEYS.definitions.values(), ids=SURVEYS.definitions)
+@settings(deadline=None)
 @given(data=st.data())
 def test_answering_every_question_always_reaches_the_thanks(definition: Definition, data: st.DataObject) -> None:
     """From any rating, with any choices, the thanks come within the maximum."""

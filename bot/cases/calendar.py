@@ -94,14 +94,22 @@ def add_workday_time(calendar: Calendar, start: datetime, duration: timedelta) -
         moment = midnight
 
 
-def moment_words(calendar: Calendar, moment: datetime, now: datetime, language: Language) -> str:
-    """`moment` as people say it in the office's time: 明天 9:00, "tomorrow at 9:00", "Thursday at 9:00"."""
+def moment_words(
+    calendar: Calendar, moment: datetime, now: datetime, language: Language, *, clock_first: bool = False
+) -> str:
+    """`moment` as people say it in the office's time: 明天 9:00, "tomorrow at 9:00", "Thursday at 9:00".
+
+    `clock_first` is the English that follows "by" and "until": "9:00 tomorrow", "9:00 on Thursday".
+    """
     local, today = moment.astimezone(calendar.zone), now.astimezone(calendar.zone).date()
     clock, day = f"{local.hour}:{local.minute:02}", local.date()
     ahead = (day - today).days
     if language == "zh":
         return f"{_day_zh(day, today, ahead)} {clock}"
-    return f"{_day_en(day, today, ahead)} at {clock}"
+    said = _day_en(day, today, ahead)
+    if not clock_first:
+        return f"{said} at {clock}"
+    return f"{clock} {said}" if -1 <= ahead <= 1 else f"{clock} on {said}"
 
 
 def _day_zh(day: date, today: date, ahead: int) -> str:

@@ -62,7 +62,7 @@ def promise(deadlines: Deadlines, calendar: Calendar, urgency: Urgency, start: d
     """The first response's deadline as told at `start`: "within 2 hours", 明天 9:00 前. It is the deadline kept."""
     due_at = due(deadlines, calendar, "first_response", start, urgency).due_at
     words = deadlines.first_response[urgency].promise
-    by = moment_words(calendar, due_at, start, language)
+    by = moment_words(calendar, due_at, start, language, clock_first=True)
     return by if words is None else words.said(language, by=by)
 
 
