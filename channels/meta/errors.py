@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from channels.base import Blocked, ChannelError, Misconfigured, OutcomeUnknown, Rejected, RetryAfter, Unavailable
-from channels.http import HttpResponse
+from channels.http import HttpResponse, strange_answer
 
 _RATE_SECONDS: dict[int, float] = {
     4: 300.0,  # the app's calls of the last hour
@@ -70,7 +70,10 @@ def error_of(response: HttpResponse) -> ChannelError:
     """
     error = _graph_error(response.body)
     if error is None:
-        return _without_code(response)
+        if response.status == 429:
+            wait = regain_seconds(response.headers) or 60.0
+            return RetryAfter(f"too many calls (429); wait {wait:.0f} s", wait, "account")
+        return strange_answer("Meta", response.status)
     code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
     trace = error.get("fbtrace_id")
     trace = trace if isinstance(trace, str) and trace.isalnum() and len(trace) <= 40 else "none"
@@ -107,21 +110,6 @@ def _unlisted(code: int, error: Mapping[str, Any], response: HttpResponse) -> tu
     if code in {1, 2} or response.status >= 500:
         return OutcomeUnknown, "an unexpected error; the message may have been sent"
     return Rejected, "refused"
-
-
-def _without_code(response: HttpResponse) -> ChannelError:
-    status = response.status
-    known = f"an answer with status {status} that is not Meta's: "
-    if status == 429:
-        return RetryAfter(known + "too many calls", regain_seconds(response.headers) or 60.0, "account")
-    kind: dict[Literal[2, 3, 5], type[ChannelError]] = {2: OutcomeUnknown, 5: OutcomeUnknown, 3: Misconfigured}
-    advice = {2: "the message may have been sent", 5: "the message may have been sent", 3: "check api_base"}
-    family: Any = status // 100
-    if family in kind:
-        return kind[family](known + advice[family])
-    if status in {401, 403, 404}:
-        return Misconfigured(known + "check api_base and api_version")
-    return Rejected(known + "refused")
 
 
 def _graph_error(body: bytes) -> Mapping[str, Any] | None:
