@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 _LOCAL = r"[A-Za-z0-9._%+*-]"
-_EMAIL = re.compile(rf"(?<!{_LOCAL})({_LOCAL}){_LOCAL}*+@((?:[A-Za-z0-9-]++\.)++[A-Za-z0-9-]++)")
+_EMAIL = re.compile(rf"(?<!{_LOCAL})({_LOCAL}){_LOCAL}*+[@＠]((?:[A-Za-z0-9-]++\.)++[A-Za-z0-9-]++)")
 _DATE = r"(?<!\d)(?:19|20)\d\d([-/.])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])(?![-/.]?\d)"
-# Digits with the signs that people put between them, and the X that ends an identity card's number.
-_FIGURE = r"\d(?:[ \u00a0\u3000().\u2010-\u2015-]{0,2}\d){6,}+[xX]?"
+# Digits with the signs that people put between them, seen or not, and the X that ends an identity card's number.
+_FIGURE = r"\d(?:[ \u00a0\u3000().\u200b-\u2015\u2060\ufeff-]{0,3}\d){6,}+[xX]?"
 _SPELLED = "[零〇一二三四五六七八九幺]{7,}+"
 # An order number such as ORD-2041-AB77: letters and digits in one word.
 _WORD = r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?:[-_][A-Za-z0-9]++)*+"

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from bot.surveys.definitions import RATING, Definition, Scale, nearest
 from bot.surveys.rules import Answer, Option, options
 
-# What reads a rating out of words: (text, maximum of the scale) to a score of 0 to 100, None if it states none.
+# What reads a rating out of words: (text, maximum of the scale, 1 for thumbs) to a score of 0 to 100, or None.
 RatingReader = Callable[[str, int], float | None]
 
 # A number and nothing else, but for a full stop, an exclamation mark, or the frame of a keycap emoji. A longer number
 # is that of a case or an order, not a rating.
 _BARE_NUMBER = re.compile(r"\s*(\d{1,3})\ufe0f?\u20e3?\s*[.。!！~]*\s*")
-_THUMBS_MAXIMUM = 10  # a thumb has no number of its own: a figure beside it is read as one of ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def parse_answer(
         return None
     if not isinstance(asked, Scale):
         return Answer(question, None, text.strip()) if asked.free_text and text.strip() else None
-    stated = rating_reader(text, _THUMBS_MAXIMUM if asked.kind == "thumbs" else asked.maximum)
+    stated = rating_reader(text, asked.maximum)
     if stated is None:
         return None
     stated = min(100.0, max(0.0, stated))
