@@ -1,38 +1,37 @@
 """The one HTTP client that adapters send through.
 
 What matters to a sender is whether a failed request may have reached the platform, so every failure is one of two:
-`Unavailable` (certainly not sent) or `OutcomeUnknown` (it may have been).
+`Unavailable` (certainly not sent) or `OutcomeUnknown` (it may have been). General clients blur the two, some repeat
+requests of their own accord, and a send through them costs a multiple of the CPU.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from channels.base import ChannelError, Misconfigured, OutcomeUnknown, Unavailable
+from channels.http_connection import BODY_LIMIT, Connection, HttpResponse, NoAnswer
 
-BODY_LIMIT = 1 << 20
-"""Bytes of an answer that are read; a longer answer is not waited for."""
+__all__ = ["BODY_LIMIT", "CONNECTIONS", "IDLE_SECONDS", "Http", "HttpResponse", "strange_answer"]
 
 CONNECTIONS = 100
-"""Connections open at once; a request beyond that waits its turn within its own timeout."""
-
+"""Connections to one host at once; a request beyond that waits its turn within its own timeout."""
 IDLE_SECONDS = 20.0
 """How long an idle connection is kept. Shorter than servers keep theirs, so that it is seldom they who close it."""
+ADDRESS_SECONDS = 4.0
+"""How long each of a host's addresses but the last is tried: many have an IPv6 one that many networks do not reach."""
+HOSTS = 256
+"""Hosts remembered at once; beyond that those that nobody uses are forgotten."""
 
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """A whole answer. Header names are lower case; of a repeated header the last counts."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+_PORTS = {"http": 80, "https": 443}
+_PLAIN = re.compile(r"[\x21-\x7e]+")
 
 
 class Http:
@@ -44,7 +43,8 @@ class Http:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
+        self._hosts: dict[tuple[str, str, int], _Host] = {}
+        self._open: set[Connection] = set()
         self._closed = False
 
     async def request(
@@ -60,52 +60,155 @@ class Http:
 
         Any status is an answer, redirects included. Raises Unavailable if nothing was sent (no address, no connection,
         no trusted certificate), OutcomeUnknown if the request went out and no whole answer came back, Misconfigured if
-        the URL is none. Errors name the host and never bear path, query, headers or body.
+        the URL or a header is none. Errors name the host and never bear path, query, headers or body.
         """
-        host = _host(url)
-        failure: ChannelError
-        try:
-            async with self._open().request(
-                method,
-                url,
-                headers=headers,
-                data=body or None,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout, ceil_threshold=timeout + 1.0),
-            ) as response:
-                content = await _read(response)
-                if content is not None:
-                    return HttpResponse(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
-                response.close()
-                failure = OutcomeUnknown(f"{host} answered more than {BODY_LIMIT} bytes")
-        except aiohttp.InvalidURL:
-            failure = Misconfigured(f"not an address that can be called on {host}; check api_base in the settings")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            failure = Unavailable(f"cannot connect to {host}: {_reason(error)}; nothing was sent")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            # Also a kept connection that the server closed as we wrote to it: it may have read the request first.
-            failure = OutcomeUnknown(f"no whole answer from {host}: {_reason(error)}")
-        raise failure  # outside the handlers, so that no cause with a URL in it hangs on the error
-
-    async def close(self) -> None:
-        """Close every connection. Requests after this raise RuntimeError."""
-        self._closed = True
-        if self._session is not None:
-            await self._session.close()
-
-    def _open(self) -> aiohttp.ClientSession:
         if self._closed:
             raise RuntimeError("this Http is closed")
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=True if self._tls is None else self._tls
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                headers={"Accept-Encoding": "identity", "User-Agent": "Earful"},
-            )
-        return self._session
+        target = _target(url)
+        request = _head(method, target, headers or {}, len(body)) + body
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        host = self._host(target)
+        host.users += 1
+        failure: ChannelError
+        try:
+            await host.take_turn(deadline)
+            try:
+                connection = host.take_idle(loop.time()) or await self._connect(target, deadline)
+                response = await connection.exchange(request, deadline - loop.time())
+                if connection.reusable:
+                    connection.idle_since = loop.time()
+                    host.idle.append(connection)
+                return response
+            finally:
+                host.slots.release()
+        except TimeoutError:
+            failure = Unavailable(f"all connections to {target.host} are waiting for answers; nothing was sent")
+        except NoAnswer as error:
+            # Also a kept connection that the server closed as we wrote to it: it may have read the request first.
+            failure = OutcomeUnknown(f"no whole answer from {target.host}: {error}")
+        finally:
+            host.users -= 1
+        raise failure  # outside the handlers, so that nothing hangs on it
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that stand, idle ones included."""
+        return len(self._open)
+
+    async def close(self) -> None:
+        """Close every connection: requests under way end as OutcomeUnknown, later ones raise RuntimeError."""
+        self._closed = True
+        for connection in self._open:
+            connection.abort()
+        await asyncio.sleep(0)  # for the event loop to let go of them
+
+    def _host(self, target: _Target) -> _Host:
+        host = self._hosts.get(target.key)
+        if host is None:
+            if len(self._hosts) >= HOSTS:
+                for key in [key for key, known in self._hosts.items() if not known.users]:
+                    for connection in self._hosts.pop(key).idle:
+                        connection.abort()
+            host = self._hosts[target.key] = _Host()
+        return host
+
+    async def _connect(self, target: _Target, deadline: float) -> Connection:
+        """Raises Unavailable, whatever went wrong: without a connection nothing is sent."""
+        loop = asyncio.get_running_loop()
+        tls = None
+        if target.scheme == "https":
+            self._tls = tls = self._tls or ssl.create_default_context()
+        reason = ""
+        try:
+            async with asyncio.timeout_at(deadline):
+                found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+                addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+                for address in addresses:
+                    try:
+                        async with asyncio.timeout(ADDRESS_SECONDS if address != addresses[-1] else None):
+                            _, connection = await loop.create_connection(
+                                lambda: Connection(self._open),
+                                address,
+                                target.port,
+                                ssl=tls,
+                                server_hostname=target.host if tls else None,
+                            )
+                        return connection
+                    except (OSError, ssl.CertificateError) as error:
+                        reason = _reason(error)
+        except OSError as error:
+            reason = _reason(error)
+        raise Unavailable(f"cannot connect to {target.host}: {reason}; nothing was sent")
+
+
+class _Host:
+    """The connections to one host. `users` are the requests that hold one or wait for one."""
+
+    __slots__ = ("idle", "slots", "users")
+
+    def __init__(self) -> None:
+        self.slots = asyncio.Semaphore(CONNECTIONS)
+        self.idle: list[Connection] = []
+        self.users = 0
+
+    async def take_turn(self, deadline: float) -> None:
+        """Take a slot, to be released. Raises TimeoutError."""
+        if self.slots.locked():
+            async with asyncio.timeout_at(deadline):
+                await self.slots.acquire()
+        else:
+            await self.slots.acquire()
+
+    def take_idle(self, now: float) -> Connection | None:
+        """The one used last, so that those not needed grow old; None if there is none fit for use."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.reusable and now - connection.idle_since < IDLE_SECONDS:
+                return connection
+            connection.abort()
+        return None
+
+
+class _Target(NamedTuple):
+    """A URL taken apart for a request: `path` with its query, `authority` for the Host header."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    authority: str
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.scheme, self.host, self.port
+
+
+@lru_cache(256)
+def _target(url: str) -> _Target:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        host = port = None
+    if not host or not port or parts.scheme not in _PORTS or "@" in parts.netloc or not _PLAIN.fullmatch(url):
+        raise Misconfigured("not an http or https address that can be called; check api_base in the settings")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _Target(parts.scheme, host, port, path, parts.netloc)
+
+
+def _head(method: str, target: _Target, headers: Mapping[str, str], length: int) -> bytes:
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    head = (
+        f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nUser-Agent: Earful\r\n"
+        f"Accept-Encoding: identity\r\nContent-Length: {length}\r\n{fields}\r\n"
+    )
+    lines = len(headers) + 6
+    if not head.isascii() or head.count("\n") != lines or head.count("\r") != lines or "\x00" in head:
+        raise Misconfigured(
+            "a header that is sent would break the request: a setting has a line break or odd characters"
+        )
+    return head.encode()
 
 
 def strange_answer(platform: str, status: int) -> ChannelError:
@@ -122,29 +225,10 @@ def strange_answer(platform: str, status: int) -> ChannelError:
     return Unavailable(f"something between here and {platform} answered {status}; check the proxy or firewall")
 
 
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "no host"
-    except ValueError:
-        return "no host"
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > BODY_LIMIT:
-            return None
-        parts.append(part)
-    return b"".join(parts)
-
-
 def _reason(error: BaseException) -> str:
-    """A few words that cannot bear a URL: the kind of error and the system's own description of it."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({cause.verify_message})"
-    if isinstance(cause, TimeoutError | asyncio.TimeoutError):
+    """A few words that cannot bear a URL: the system's own description, or the kind of error."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, TimeoutError):
         return "time is up"
-    return cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
+    return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__

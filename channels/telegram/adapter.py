@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -118,9 +119,10 @@ class TelegramAdapter(Adapter[TelegramSettings]):
         parameters: dict[str, Any] = {
             "chat_id": _number(outgoing.address, "address"),
             "text": self._text(outgoing.text),
-            "link_preview_options": {"is_disabled": True},  # else Telegram's servers open signed links
             "reply_markup": self._keyboard(outgoing.buttons),
         }
+        if "." in outgoing.text:  # there may be a link: signed ones are not for Telegram's servers to open
+            parameters["link_preview_options"] = {"is_disabled": True}
         if outgoing.kind == "text":
             return Sent(_reference(await self._call("sendMessage", **parameters)))
         target = _number(outgoing.target or "", "target")
@@ -211,11 +213,16 @@ class _NotModified(ChannelError):
 def keyboard_rows(buttons: Sequence[Button]) -> list[Sequence[Button]]:
     """Rows of equal length, as few as a phone's width allows: five stars or five digits stand in one, eleven points of
     NPS in two, long titles one below the other. Never more than eight in a row, which is all that clients show."""
-    widest = max(_columns(button.title) for button in buttons)
-    across = next(n for n in (8, 7, 6, 5, 4, 3, 2, 1) if n == 1 or widest <= 34 // n - 2)
-    rows = -(-len(buttons) // across)
-    across = -(-len(buttons) // rows)
+    across = _across(tuple([button.title for button in buttons]))
     return [buttons[start : start + across] for start in range(0, len(buttons), across)]
+
+
+@lru_cache(256)  # the same few questions are asked all day
+def _across(titles: tuple[str, ...]) -> int:
+    widest = max(map(_columns, titles))
+    most = next(n for n in (8, 7, 6, 5, 4, 3, 2, 1) if n == 1 or widest <= 34 // n - 2)
+    rows = -(-len(titles) // most)
+    return -(-len(titles) // rows)
 
 
 def _columns(title: str) -> int:
@@ -225,7 +232,7 @@ def _columns(title: str) -> int:
 
 def _sound(text: str) -> str:
     """Half an emoji cannot be written as UTF-8; it becomes a question mark rather than a message that never goes."""
-    return text.encode(errors="replace").decode()
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _number(value: str, what: str) -> int:
