@@ -88,6 +88,15 @@ def test_hours_that_the_clocks_skip_are_passed_over() -> None:
     assert calendar.office_time_between(tiny, opens, opens + timedelta(days=1)) <= timedelta(hours=1)
 
 
+def test_a_span_that_a_change_of_the_clocks_pushes_past_midnight_is_not_lost() -> None:
+    """In Nuuk the hour before midnight of 27 March 2027 does not exist: open until 23:30 is half an hour of the next
+    day."""
+    nuuk = "America/Nuuk"
+    evenings = Calendar(ZoneInfo(nuuk), ((Hours(time(22), time(23, 30)),),) * 7, {})
+    assert calendar.is_open(evenings, at("2027-03-28 00:10", nuuk))
+    assert not calendar.is_open(evenings, at("2027-03-28 00:30", nuuk))
+
+
 spans = st.lists(st.integers(0, 24 * 4), min_size=0, max_size=6, unique=True).map(
     lambda cuts: tuple(
         Hours(time(*divmod(15 * start, 60)), time(*divmod(15 * end % 1440, 60)))
@@ -96,7 +105,9 @@ spans = st.lists(st.integers(0, 24 * 4), min_size=0, max_size=6, unique=True).ma
 )
 calendars = st.builds(
     Calendar,
-    st.sampled_from(["Asia/Shanghai", "America/New_York", "Europe/London", "Australia/Lord_Howe", "UTC"]).map(ZoneInfo),
+    st.sampled_from(
+        ["Asia/Shanghai", "America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Nuuk", "UTC"]
+    ).map(ZoneInfo),
     st.lists(spans, min_size=7, max_size=7).filter(any).map(tuple),
     st.dictionaries(st.dates(date(2026, 10, 1), date(2027, 4, 30)), st.just(()) | spans, max_size=10),
 )

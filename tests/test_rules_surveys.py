@@ -162,6 +162,20 @@ def test_a_change_within_the_window_replaces_the_rating_and_tells_the_old_one() 
     assert outcome.said == "Changed to: 😍 Excellent"
 
 
+def test_a_question_that_stands_before_the_customer_is_not_put_again() -> None:
+    """2 becomes 1 while "what went wrong" waits: the answer is acknowledged, and the question stays."""
+    outcome = rate(1, rate(2).state)
+    assert (outcome.verdict, outcome.step, outcome.thanks) == ("rating_changed", None, None)
+    assert outcome.state.question == "went_wrong"
+
+
+def test_the_maximum_holds_even_for_a_definition_that_was_never_checked() -> None:
+    """Where one question is allowed, the rating is it."""
+    outcome = rate(1, of=replace(POST_SERVICE, max_questions=1))
+    assert (outcome.step, outcome.state.question) == (None, None)
+    assert outcome.thanks == POST_SERVICE.thanks.low.en
+
+
 def test_a_change_that_makes_a_rating_low_says_so() -> None:
     """The case that a low rating opens is opened by a change too."""
     assert rate(1, rate(5).state, after=2 * HOUR).low

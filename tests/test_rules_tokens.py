@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -80,10 +81,14 @@ def test_a_token_of_another_purpose_or_server_is_refused(payload: str, purpose: 
 
 
 def test_a_purpose_cannot_borrow_from_the_payload() -> None:
-    """ "a" with "bc" and "ab" with "c" are different tokens."""
+    """ "a" with "bc" and "ab" with "c" are different tokens; so are those that a NUL would glue together."""
     for purpose, payload, other in (("a", "bc", "ab"), ("ab", "c", "a")):
         with pytest.raises(BadToken):
             verify(SECRET, other, sign(SECRET, purpose, payload), NOW)
+    raw = base64.urlsafe_b64decode(sign(SECRET, "a", "\0" * 5) + "==")
+    shifted = base64.urlsafe_b64encode(raw[:16] + raw[17:]).rstrip(b"=").decode()
+    with pytest.raises(BadToken):
+        verify(SECRET, "a\0", shifted, NOW)
 
 
 def test_a_token_ends_at_its_second() -> None:

@@ -63,7 +63,7 @@ def parse(text: str) -> int | None:
 def _id(digits: str) -> int | None:
     if len(digits) < 4 or digits[0] == "0" or _check(digits) != 0:
         return None
-    return int(digits[:-1]) - _FIRST if int(digits[:-1]) > _FIRST else None
+    return int(digits[:-1]) - _FIRST
 
 
 def _check(digits: str) -> int:

@@ -25,8 +25,8 @@ def mask(text: str) -> str:
 
     Signs are replaced one by one, so that the length stays (but for e-mail addresses). Masking twice changes nothing.
     """
-    text = _EMAIL.sub(r"\1***@\2", text)
-    while (masked := _WORDS.sub(_word, _FIGURES.sub(_figure, text))) != text:
+    # Hiding one thing may show that its neighbour is another: until nothing more is found.
+    while (masked := _WORDS.sub(_word, _FIGURES.sub(_figure, _EMAIL.sub(r"\1***@\2", text)))) != text:
         text = masked
     return text
 
