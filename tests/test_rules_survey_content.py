@@ -197,7 +197,10 @@ def test_all_mistakes_are_told_at_once(problems: Read) -> None:
         ("a: &x {b: c}\nd: *x", "an anchor"),
         ("{}", "lacks 'phrases'"),
         ("? [a, b]\n: c", "lacks 'phrases'"),
-        ("[" * 1500, "not valid YAML"),
+        ("[" * 100_000, "nested over 20 deep"),
+        ("{a: " * 100_000, "nested over 20 deep"),
+        ("a: 1\n---\nb: 2", "a second document"),
+        ("!!python/object/apply:os.system ['true']", "is not a mapping"),
     ],
 )
 def test_what_is_no_content_at_all_is_refused_in_words(text: str, message: str, problems: Read) -> None:

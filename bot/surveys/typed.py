@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from bot.surveys.definitions import RATING, Definition, Scale, nearest
 from bot.surveys.rules import Answer, Option, options
@@ -78,6 +79,7 @@ def _label(offered: list[Option], text: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+@cache  # there are as many as there are buttons in surveys.yml
 def _spellings(option: Option) -> tuple[str, ...]:
     title = plain(option.title)
     words = title.lstrip("0123456789")
