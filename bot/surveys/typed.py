@@ -15,8 +15,9 @@ from functools import cache
 from bot.surveys.definitions import RATING, Definition, Scale, nearest
 from bot.surveys.rules import Answer, Option, options
 
-# What reads a rating out of words: (text, maximum of the scale, 1 for thumbs) to a score of 0 to 100, or None.
-RatingReader = Callable[[str, int], float | None]
+# What reads a rating out of words: (text, maximum of the open scale, 1 for thumbs) to a score of 0 to 100, or None.
+# With None for the maximum it reads what stands on a scale of its own ("9分" is of ten, stars are of five).
+RatingReader = Callable[[str, int | None], float | None]
 
 # A number and nothing else, but for a full stop, an exclamation mark, or the frame of a keycap emoji. A longer number
 # is that of a case or an order, not a rating.
@@ -54,6 +55,8 @@ def parse_answer(
     if not isinstance(asked, Scale):
         return Answer(question, None, text.strip()) if asked.free_text and text.strip() else None
     stated = rating_reader(text, asked.maximum)
+    if stated is None:  # "9分" does not fit on five stars, but says its own scale
+        stated = rating_reader(text, None)
     if stated is None:
         return None
     stated = min(100.0, max(0.0, stated))
