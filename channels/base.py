@@ -60,7 +60,8 @@ class Tap(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media(Event):
-    """A picture, voice, file, sticker or place: `kind` says which, `caption` is the words beside it."""
+    """Something other than words: `kind` is image, video, audio, voice, file, sticker, location, contact or other;
+    `caption` is the words beside it, or the emoji that a sticker stands for."""
 
     kind: str
     caption: str = ""
@@ -99,7 +100,7 @@ class Comment(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown(Event):
-    """A payload nobody here understands: it is kept raw, and acknowledged."""
+    """A payload nobody here understands: it is kept raw, and acknowledged. `thread` is `unknown` where none is told."""
 
     raw: bytes
 

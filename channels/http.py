@@ -55,15 +55,16 @@ class Http:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         timeout: float = 20.0,
+        limit: int = BODY_LIMIT,
     ) -> HttpResponse:
-        """Send one request and read the whole answer, all within `timeout` seconds.
+        """Send one request and read the whole answer, of `limit` bytes at most, all within `timeout` seconds.
 
         Any status is an answer, redirects included. Raises Unavailable if nothing was sent (no address, no connection,
-        no trusted certificate), OutcomeUnknown if the request went out and no whole answer came back, Misconfigured if
-        the URL or a header is none. Errors name the host and never bear path, query, headers or body.
+        no trusted certificate, a closed client), OutcomeUnknown if the request went out and no whole answer came back,
+        Misconfigured if the URL or a header is none. Errors name the host and never bear path, query, headers or body.
         """
         if self._closed:
-            raise RuntimeError("this Http is closed")
+            raise Unavailable("the service is closing; nothing was sent")
         target = _target(url)
         request = _head(method, target, headers or {}, len(body)) + body
         loop = asyncio.get_running_loop()
@@ -75,7 +76,7 @@ class Http:
             await host.take_turn(deadline)
             try:
                 connection = host.take_idle(loop.time()) or await self._connect(target, deadline)
-                response = await connection.exchange(request, deadline - loop.time())
+                response = await connection.exchange(request, deadline - loop.time(), limit)
                 if connection.reusable:
                     connection.idle_since = loop.time()
                     host.idle.append(connection)
@@ -97,7 +98,7 @@ class Http:
         return len(self._open)
 
     async def close(self) -> None:
-        """Close every connection: requests under way end as OutcomeUnknown, later ones raise RuntimeError."""
+        """Close every connection: requests under way end as OutcomeUnknown, later ones as Unavailable."""
         self._closed = True
         for connection in self._open:
             connection.abort()
@@ -137,7 +138,7 @@ class Http:
                         return connection
                     except (OSError, ssl.CertificateError) as error:
                         reason = _reason(error)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for a host that no name server could be asked for
             reason = _reason(error)
         raise Unavailable(f"cannot connect to {target.host}: {reason}; nothing was sent")
 

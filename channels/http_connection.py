@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 BODY_LIMIT = 1 << 20
-"""Bytes of an answer that are read; a longer answer is not waited for."""
+"""Bytes of an answer that are read where nothing else is said; a longer answer is not waited for."""
 HEAD_LIMIT = 32 << 10
 """Bytes of status line and headers, and of the lines between chunks."""
 
@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         "_chunks",
         "_head",
         "_left",
+        "_limit",
         "_open",
         "_scanned",
         "_size",
@@ -61,6 +62,7 @@ class Connection(asyncio.Protocol):
         """`opened` holds the connection as long as it stands."""
         self.idle_since = 0.0
         self._open = opened
+        self._limit = BODY_LIMIT
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[HttpResponse] | None = None
         self._reset()
@@ -70,13 +72,14 @@ class Connection(asyncio.Protocol):
         """Whether the connection stands, as far as this side has heard."""
         return self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, request: bytes, seconds: float) -> HttpResponse:
-        """Write the request and read its answer. Raises NoAnswer; that and a cancellation end the connection."""
+    async def exchange(self, request: bytes, seconds: float, limit: int = BODY_LIMIT) -> HttpResponse:
+        """Write the request and read its answer, of `limit` bytes at most. Raises NoAnswer; that and a cancellation end
+        the connection."""
         transport = self._transport
         if transport is None or transport.is_closing():
             raise NoAnswer("the connection closed before the request")
         loop = asyncio.get_running_loop()
-        self._answer = loop.create_future()
+        self._answer, self._limit = loop.create_future(), limit
         timer = loop.call_later(seconds, self._fail, "time is up")
         try:
             transport.write(request)
@@ -114,8 +117,8 @@ class Connection(asyncio.Protocol):
                 whole = self._read_chunks()
             else:
                 whole = self._left >= 0 and len(self._buffer) >= self._left
-                if self._left < 0 and len(self._buffer) > BODY_LIMIT:
-                    raise NoAnswer(f"an answer of more than {BODY_LIMIT} bytes")
+                if self._left < 0 and len(self._buffer) > self._limit:
+                    raise NoAnswer(f"an answer of more than {self._limit} bytes")
             if whole:
                 self._finish()
         except NoAnswer as error:
@@ -143,6 +146,7 @@ class Connection(asyncio.Protocol):
         self._scanned = 0
 
     def _read_head(self) -> bool:
+        """Read one head; False if it is not whole yet. That of an interim answer leaves `_head` None."""
         end = self._buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
         if end < 0:
             self._scanned = len(self._buffer)
@@ -159,7 +163,7 @@ class Connection(asyncio.Protocol):
         if status == 101:
             raise NoAnswer("an answer in another protocol")
         if status < 200:
-            return bool(self._buffer) and self._read_head()  # an interim answer: the real one follows
+            return True  # an interim answer: the real one follows
         coding, length = headers.get("transfer-encoding"), headers.get("content-length")
         connection = headers.get("connection", "").lower()
         keep = "close" not in connection and (found[1] == b"1" or "keep-alive" in connection)
@@ -171,8 +175,8 @@ class Connection(asyncio.Protocol):
             self._left, keep = _CHUNKED, keep and length is None
         elif length is not None:
             self._left = int(length)
-            if self._left > BODY_LIMIT:
-                raise NoAnswer(f"an answer of more than {BODY_LIMIT} bytes")
+            if self._left > self._limit:
+                raise NoAnswer(f"an answer of more than {self._limit} bytes")
         else:
             self._left, keep = _UNTIL_CLOSE, False
         self._head = (status, headers, keep)
@@ -192,8 +196,8 @@ class Connection(asyncio.Protocol):
             size = int(found[1], 16)
             if size == 0:
                 return self._read_trailers(end)
-            if self._size + size > BODY_LIMIT:
-                raise NoAnswer(f"an answer of more than {BODY_LIMIT} bytes")
+            if self._size + size > self._limit:
+                raise NoAnswer(f"an answer of more than {self._limit} bytes")
             after = end + 2 + size
             if len(self._buffer) < after + 2:
                 return False

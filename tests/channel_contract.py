@@ -238,6 +238,19 @@ class ChannelContract(ChannelCase):
                 await adapter.send(outgoing)
         assert not platform.calls
 
+    @pytest.mark.parametrize("text", ["half \ud83d emoji", "\udc00", "nul \x00 here", "\u202eright to left", "👍" * 40])
+    async def test_odd_characters_go_out_or_are_refused(
+        self, adapter: Adapter[Any], platform: FakePlatform, text: str
+    ) -> None:
+        """Text that cannot be written as UTF-8, or that platforms stumble over, is sent mended or Rejected."""
+        try:
+            await adapter.send(self.outgoing(text))
+        except Rejected:
+            assert not platform.calls
+        else:
+            assert len(platform.calls) == 1
+            assert platform.calls[0].body.isascii() or platform.calls[0].body.decode()
+
     async def test_failures_are_named_by_what_to_do(
         self, adapter: Adapter[Any], platform: FakePlatform, caplog: pytest.LogCaptureFixture
     ) -> None:

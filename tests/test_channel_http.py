@@ -48,6 +48,7 @@ class TestAnswers:
                 b"o" + b"k" * 10,
             ),
             (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK, b"ok"),
+            (b"HTTP/1.1 100 C\r\n\r\n" * 3000 + OK, b"ok"),
             (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", b"ok"),
             (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
             (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
@@ -262,7 +263,7 @@ class TestUnknown:
             await http.close()
             with pytest.raises(OutcomeUnknown):
                 await task
-            with pytest.raises(RuntimeError):
+            with pytest.raises(Unavailable):
                 await post(http, platform.url)
 
 
@@ -274,6 +275,12 @@ class TestUnsent:
             port = free.getsockname()[1]
         with pytest.raises(Unavailable, match="nothing was sent"):
             await post(http, f"http://127.0.0.1:{port}/secret-path")
+
+    @pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..b", ".", "x" * 300])
+    async def test_a_host_that_can_be_no_name_is_unavailable(self, http: Http, host: str) -> None:
+        """A name too long or empty in its parts is refused in words, not with a traceback of the resolver's."""
+        with pytest.raises(Unavailable, match="nothing was sent"):
+            await post(http, f"http://{host}:9/")
 
     async def test_a_turn_that_never_comes_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """With all connections waiting for answers, the next request ends unsent when its time is up, and those that
@@ -305,6 +312,7 @@ class TestUnsent:
             "http://host:x/",
             "http://[::1",
             "http://host/a b",
+            "http://host\\@other/",
             "http://host/a\r\nX: y",
             "http://host/路",
             "http://主机/",

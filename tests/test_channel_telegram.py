@@ -199,7 +199,7 @@ class TestSaying:
 
     async def test_retry_after_is_telegrams(self, adapter: TelegramAdapter, fake: FakeTelegram) -> None:
         """The time to hold back is what Telegram says, and some seconds where it says nonsense."""
-        for given, seconds in ((7, 7.0), (0.5, 0.5), ("x", 5.0), (-1, 5.0), (10**9, 5.0), (None, 5.0)):
+        for given, seconds in ((7, 7.0), (0.5, 0.5), ("x", 5.0), (-1, 5.0), (10**9, 86_400.0), (None, 5.0)):
             fake.fail(refusal(429, "Too Many Requests", retry_after=given))
             with pytest.raises(RetryAfter) as caught:
                 await adapter.send(Outgoing(address="4711", text="x", key="e"))
@@ -224,6 +224,27 @@ class TestSaying:
         fake.taps.add("9")
         await adapter.send(Outgoing(address="4711", text="c\ud83d", key="e", kind="toast", target="9"))
         assert fake.toasts == [("9", "c?")]
+
+    async def test_a_closed_client_is_unavailable(self, fake: FakeTelegram) -> None:
+        """A message that comes as the service closes is not lost: it was not sent, and may be sent later."""
+        http = Http()
+        await http.close()
+        with pytest.raises(Unavailable):
+            await adapter_on(fake, http).send(Outgoing(address="4711", text="x", key="e"))
+
+    async def test_what_breaks_in_the_library_is_unknown(
+        self, fake: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An error that nobody foresaw, in the midst of a call, does not count as refused."""
+        http = Http()
+
+        async def broken(*_: object, **__: object) -> None:
+            raise LookupError("private words")
+
+        monkeypatch.setattr(http, "request", broken)
+        with pytest.raises(OutcomeUnknown) as caught:
+            await adapter_on(fake, http).send(Outgoing(address="4711", text="x", key="e"))
+        assert "private" not in str(caught.value)
 
     async def test_many_sends_at_once_keep_their_answers(self, adapter: TelegramAdapter, fake: FakeTelegram) -> None:
         """A hundred sends side by side each come back with the id of their own message."""
@@ -303,6 +324,16 @@ class TestWebhookAndPolling:
         fake.fail(Fault(body=b'{"ok": true, "result": {"not": "a list"}}'))
         with pytest.raises(OutcomeUnknown):
             await adapter_on(fake, http, mode="polling").poll(4)
+        await http.close()
+
+    async def test_the_longest_messages_do_not_stop_a_poll(self, fake: FakeTelegram) -> None:
+        """A hundred messages of the greatest length, escaped and quoted, are many megabytes, and arrive."""
+        http = Http()
+        for _ in range(100):
+            said = fake.write(4711, "好" * 4096)["message"]
+            said["reply_to_message"] = {**said, "text": "👍" * 4096}
+        updates, offset = await adapter_on(fake, http, mode="polling").poll(None)
+        assert (len(updates), offset) == (100, 900_101)
         await http.close()
 
     def test_nobody_may_call_the_hook_of_a_polled_account(self) -> None:

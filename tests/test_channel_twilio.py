@@ -181,7 +181,7 @@ class TestSaying:
 
     async def test_holding_back_concerns_the_whole_account(self, adapter: TwilioAdapter, fake: FakeTwilio) -> None:
         """Twilio counts requests of an account; its Retry-After counts where it is a number."""
-        for header, seconds in (("7", 7.0), ("soon", 1.0), ("0", 1.0), ("9" * 40, 1.0)):
+        for header, seconds in (("7", 7.0), ("soon", 1.0), ("0", 1.0), ("9" * 40, 3600.0)):
             fake.fail(refused(429, 20429, **{"Retry-After": header}))
             with pytest.raises(RetryAfter) as caught:
                 await adapter.send(Outgoing(address="+8613800000001", text="x", key="k"))

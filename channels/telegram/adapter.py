@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import orjson
 from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
-from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, TelegramError
+from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, TelegramError
 
 from channels.base import (
     AccountSettings,
@@ -256,6 +256,8 @@ def _named(error: TelegramError) -> ChannelError:
     said = _quotable(error.message)
     if isinstance(error, BadRequest) and "message is not modified" in error.message.lower():
         return _NotModified("unchanged")
+    if type(error) is NetworkError and error.message.startswith("Unknown error in HTTP"):
+        return OutcomeUnknown("the call to Telegram broke off")
     if isinstance(error, Forbidden) or "chat not found" in error.message.lower():
         return Blocked(f"Telegram: {said}")
     if isinstance(error, InvalidToken):

@@ -14,10 +14,14 @@ from telegram.error import NetworkError
 from telegram.request import BaseRequest, RequestData
 
 from channels.base import ChannelError, RetryAfter
-from channels.http import Http, strange_answer
+from channels.http import BODY_LIMIT, Http, strange_answer
 
 RETRY_SECONDS = 5.0
 """How long to hold back where Telegram says "too many requests" without saying for how long."""
+LONGEST_RETRY = 86_400.0
+"""Seconds that are waited at most, whatever Telegram says."""
+POLL_BYTES = 32 << 20
+"""What a hundred updates may come to: Telegram escapes each Chinese character to six bytes, and quotes come twice."""
 
 
 class Failed(NetworkError):
@@ -73,7 +77,12 @@ class Transport(BaseRequest):
         seconds = read_timeout if isinstance(read_timeout, float | int) else self.read_timeout
         try:
             response = await self._http.request(
-                method, url, headers=_HEADERS, body=orjson.dumps(parameters), timeout=seconds
+                method,
+                url,
+                headers=_HEADERS,
+                body=orjson.dumps(parameters),
+                timeout=seconds,
+                limit=POLL_BYTES if url.endswith("/getUpdates") else BODY_LIMIT,
             )
         except ChannelError as error:
             failure = error
@@ -103,9 +112,9 @@ def _failure(status: int, body: bytes) -> ChannelError | None:
     if status == 429:
         parameters = answer.get("parameters") if readable else None
         seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
-        if not isinstance(seconds, int | float) or not 0 < seconds < 86_400:
+        if not isinstance(seconds, int | float) or seconds <= 0:
             seconds = RETRY_SECONDS
-        return RetryAfter("Telegram asks to slow down", float(seconds))
+        return RetryAfter("Telegram asks to slow down", float(min(seconds, LONGEST_RETRY)))
     if status >= 500 or not readable or (status < 300 and "result" not in answer):
         return strange_answer("Telegram", status)
     return None

@@ -1,7 +1,7 @@
 """What a Telegram update says: raw bytes in, events out.
 
 The few fields that we need are read straight from the JSON. Building python-telegram-bot's object tree for the same
-answer costs twenty times as much; in the tests it stands beside this as the judge of it.
+answer costs more than ten times as much; in the tests it stands beside this as the judge of it.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from channels.base import Blocked, ChannelError, Misconfigured, OutcomeUnknown, 
 
 RETRY_SECONDS = 1.0
 """Twilio's limit on requests at once passes quickly, and it seldom says how long it lasts."""
+LONGEST_RETRY = 3600.0
+"""Seconds that are waited at most, whatever the answer says."""
 QUEUE_SECONDS = 60.0
 """How long to wait where the number's own queue, hours long, is full."""
 
@@ -50,8 +52,9 @@ def refusal(status: int, code: object, retry_after: str = "") -> ChannelError:
     number = code if type(code) is int else 0
     said = f"Twilio error {number or status}"
     if status == 429 or number == 20429:
-        seconds = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else RETRY_SECONDS
-        return RetryAfter(f"{said}: too many requests at once", max(seconds, RETRY_SECONDS), "account")
+        seconds = float(retry_after) if retry_after.isdecimal() else RETRY_SECONDS
+        seconds = min(max(seconds, RETRY_SECONDS), LONGEST_RETRY)
+        return RetryAfter(f"{said}: too many requests at once", seconds, "account")
     if number == _QUEUE_FULL:
         return RetryAfter(f"{said}: the number's queue is full", QUEUE_SECONDS, "account")
     if number == _OPTED_OUT:
