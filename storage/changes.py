@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
 
 from storage.database import Conflict
 from storage.tables import metadata
@@ -120,12 +120,26 @@ def _insert(connection: Connection, changes: Sequence[Insert]) -> None:
         groups[change.table, tuple(change.values)].append(change)
     for (table, _), rows in sorted(groups.items(), key=lambda group: _place(group[0][0])):
         values = [{name: _settle(value) for name, value in row.values.items()} for row in rows]
-        if table.name in _ALWAYS_TOLD or any(id(row) in named for row in rows):
-            statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-            for row, made in zip(rows, connection.execute(statement, values).scalars(), strict=True):
-                row.id = made
-        else:
+        if table.name not in _ALWAYS_TOLD and not any(id(row) in named for row in rows):
             connection.execute(insert(table), values)
+            continue
+        for row, made in zip(rows, _insert_told(connection, table, values), strict=True):
+            row.id = made
+
+
+def _insert_told(connection: Connection, table: Table, values: list[dict[str, Any]]) -> Sequence[int]:
+    """Insert the rows; their ids in the order given."""
+    if connection.dialect.name == "sqlite":
+        # RETURNING would take a statement a row here. We are the one writer until the commit, so ids can be given out.
+        last = connection.execute(_SEQUENCE, {"name": table.name}).scalar() or 0
+        ids = range(last + 1, last + 1 + len(values))
+        connection.execute(insert(table), [{"id": made, **row} for made, row in zip(ids, values, strict=True)])
+        return ids
+    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return connection.execute(statement, values).scalars().all()
+
+
+_SEQUENCE = text("select seq from sqlite_sequence where name = :name")
 
 
 _ALWAYS_TOLD = {"contacts", "conversations", "episodes", "surveys", "ratings", "cases", "messages"}

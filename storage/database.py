@@ -71,6 +71,7 @@ def _sqlite_engine(path: Path, begin: str) -> Engine:
         f"sqlite:///{path}",
         connect_args={"isolation_level": None, "timeout": 10.0, "check_same_thread": False},
         query_cache_size=1500,
+        hide_parameters=True,  # what people wrote must not stand in a log
     )
 
     @event.listens_for(engine, "connect")
@@ -183,6 +184,7 @@ class PostgreSQL(Database):
             max_overflow=8,
             pool_pre_ping=True,
             query_cache_size=1500,
+            hide_parameters=True,
             connect_args={
                 "server_settings": {
                     "idle_in_transaction_session_timeout": "10000",

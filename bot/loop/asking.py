@@ -11,9 +11,10 @@ from bot.links import Links
 from bot.loop.cases import Desk, told
 from bot.loop.effects import Effects, Option, TimerSet
 from bot.loop.notices import Notices
-from bot.surveys import rules
+from bot.surveys import rules, selection
 from bot.surveys.definitions import RATING, Definition, Surveys
 from bot.surveys.rules import Answer, Outcome, State, Step
+from bot.surveys.selection import Occasion, Reach, Suppressed
 from bot.surveys.typed import Ambiguous, parse_answer
 from channels.base import Tap
 from nlu.understanding import Language
@@ -23,6 +24,9 @@ from storage.records import Survey
 
 REMINDER_OF_USE = timedelta(days=1)
 """A reminder that could not go out for this long after it was due is not sent any more."""
+
+TOO_OLD = "too_old"
+"""Why a survey is not sent that could only be asked when, asked in time, it would have expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,7 @@ class Asking:
     ) -> Insert:
         """Send a survey in this conversation. One that awaits its answer at this address is superseded."""
         row = self.open(effects, definition, episode=episode, case=case, judged=judged)
-        reminder = rules.reminder_at(definition, rules.begin(definition, effects.now))
-        if reminder:
-            late = reminder + REMINDER_OF_USE
-            effects.set_timer(TimerSet(_subject(row), "remind", reminder, late="skip", skip_after=late))
-        step = rules.step(definition, rules.begin(definition, effects.now), _language(effects))
-        if step:
-            self._put(effects, step, row)
+        self._begin(effects, definition, row)
         return row
 
     def open(
@@ -89,6 +87,16 @@ class Asking:
         )
         effects.set_timer(TimerSet(_subject(row), "expire", state.expires_at))
         return row
+
+    def _begin(self, effects: Effects, definition: Definition, row: int | Insert) -> None:
+        """The first question goes out; the reminder will follow it once."""
+        reminder = rules.reminder_at(definition, rules.begin(definition, effects.now))
+        if reminder:
+            late = reminder + REMINDER_OF_USE
+            effects.set_timer(TimerSet(_subject(row), "remind", reminder, late="skip", skip_after=late))
+        step = rules.step(definition, rules.begin(definition, effects.now), _language(effects))
+        if step:
+            self._put(effects, step, row)
 
     def speak_of(self, effects: Effects, survey: int | Insert) -> None:
         """What `[[survey_link]]` stands for in this turn."""
@@ -160,7 +168,11 @@ class Asking:
         return self._answer(effects, survey, answer, effects.now, "page")
 
     def timer(self, effects: Effects, survey: Survey, kind: str, now: datetime) -> None:
-        """The survey's own time has come: it expires, or reminds once."""
+        """The survey's own time has come: it is asked as planned, it expires, or it reminds once."""
+        if kind == "ask":
+            if survey.state == "planned":
+                self._planned(effects, survey)
+            return
         if survey.state != "awaiting":
             return
         if kind == "expire":
@@ -174,6 +186,55 @@ class Asking:
         if reminded:
             self._keep(effects, survey, reminded[0])
             self._put(effects, reminded[1], survey.id)
+
+    # ---- planned ----
+
+    def _planned(self, effects: Effects, survey: Survey) -> None:
+        """A planned survey's time has come: it is asked, or the reason why not is recorded. What held when it was
+        planned may hold no more, and a stop of the service may have made it late."""
+        later = [s.id for s in effects.state.surveys.values() if s.state == "planned" and s.id > survey.id]
+        if later:  # come due together: one prompt is enough, and the newest service is the one to ask about
+            effects.change(tables.surveys, survey.id, {"state": "superseded", "reason": "newer_survey"})
+            return
+        found = self._still(effects, survey)
+        if isinstance(found, str):
+            effects.change(tables.surveys, survey.id, {"state": "suppressed", "reason": found})
+            return
+        older = effects.state.awaiting
+        if older:
+            self._close(effects, older, "superseded", "newer_survey")
+        state = rules.begin(found, effects.now)
+        values = {
+            # Later: written after the older one has given way, for one at an address awaits its answer.
+            "state": Later(lambda: "awaiting"),
+            "progress": state.as_json(),
+            "conversation_id": effects.conversation_id,
+            "expires_at": state.expires_at,
+        }
+        effects.change(tables.surveys, survey.id, values)
+        effects.set_timer(TimerSet(_subject(survey.id), "expire", state.expires_at))
+        self._begin(effects, found, survey.id)
+
+    def _still(self, effects: Effects, survey: Survey) -> Definition | str:
+        """The definition to ask now, or why not."""
+        now, address = effects.now, effects.state.address
+        if address is None or address.id != survey.address_id or address.contact_id != survey.contact_id:
+            return "no_address"  # it belongs to another customer by now
+        if survey.expires_at is not None and now >= survey.expires_at:
+            return TOO_OLD
+        definition = self.surveys.get(survey.definition)
+        happened = now - definition.delay if definition else now
+        reach = Reach(
+            address_id=address.id,
+            stopped=address.stopped_at is not None,
+            blocked=address.blocked_at is not None,
+            heard_at=address.heard_at,
+            window=effects.capabilities.window,
+            starts_conversations=effects.capabilities.starts_conversations,
+        )
+        occasion = Occasion(trigger="episode", happened_at=happened, wanted=survey.definition)
+        decision = selection.decide(self.surveys, occasion, [reach], None, now)
+        return decision.reason if isinstance(decision, Suppressed) else decision.definition
 
     # ---- within ----
 
@@ -192,8 +253,6 @@ class Asking:
         if outcome.verdict == "rated":
             values = {"survey_id": survey.id, "value": state.value, "score": state.score, "source": source}
             effects.add(Insert(tables.ratings, values | {"answers": answers, "received_at": at}))
-            if outcome.low:
-                self._low(effects, survey, definition, state, at)
         else:
             effects.rating_changes.append(
                 {
@@ -208,11 +267,14 @@ class Asking:
                     "old_score": outcome.old_score,
                 }
             )
-        if state.answers and outcome.verdict in ("answered", "answer_changed"):
-            self._reason(effects, survey, definition, state.answers[-1], at)
-        if outcome.step is None and survey.state == "awaiting":
+        if outcome.low:
+            self._low(effects, survey, definition, state, at)
+        if outcome.verdict in ("answered", "answer_changed"):
+            given = next(known for known in state.answers if known.question == answer.question)
+            self._reason(effects, survey, definition, given, at)
+        if state.question is None and survey.state == "awaiting":
             self._close(effects, survey, "answered", None)
-        elif outcome.step and survey.state == "answered" and effects.state.awaiting is None:
+        elif state.question and survey.state == "answered" and effects.state.awaiting is None:
             effects.change(tables.surveys, survey.id, {"state": "awaiting"})  # a changed rating asks for its reason
             effects.set_timer(TimerSet(f"survey:{survey.id}", "expire", state.expires_at))
         return outcome
@@ -226,8 +288,8 @@ class Asking:
             effects.say(f"{outcome.thanks}{more}", kind="survey")
 
     def _low(self, effects: Effects, survey: Survey, definition: Definition, state: State, at: datetime) -> None:
-        """A low rating opens a case of its own, unless it judges a case that is there."""
-        if survey.case_id is not None:
+        """A low rating opens a case of its own, once, unless it judges a case that is there."""
+        if survey.case_id is not None or self._low_case(effects, survey) is not None:
             return
         shown = rules.recorded(definition, Answer(RATING, str(state.value)), _language(effects))
         self.desk.open(
@@ -293,8 +355,8 @@ def _language(effects: Effects) -> Language:
     return "en" if effects.language == "en" else "zh"
 
 
-def _subject(survey: Insert) -> Later:
-    return Later(lambda: f"survey:{survey.id}")
+def _subject(survey: int | Insert) -> Later:
+    return Later(lambda: f"survey:{_id(survey)}")
 
 
 def _id(survey: int | Insert) -> int:

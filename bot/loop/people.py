@@ -9,8 +9,10 @@ from typing import TypeVar, cast
 from sqlalchemy import select, update
 
 from bot.loop.asking import Asking
-from bot.loop.effects import Effects
+from bot.loop.cases import told
+from bot.loop.effects import Effects, Kind
 from bot.loop.notices import Notices
+from bot.loop.render import split
 from bot.loop.state import LaneState
 from bot.loop.talking import ownership
 from bot.loop.turn import Turns
@@ -19,7 +21,7 @@ from bot.takeover.rules import Agent, Ownership, Refusal
 from nlu.understanding import Language
 from storage import tables
 from storage.changes import Insert
-from storage.database import Database
+from storage.database import Conflict, Database
 
 T = TypeVar("T")
 _Decide = Callable[[LaneState, Effects, str | None], T]
@@ -41,9 +43,16 @@ class NoConversation(Exception):
     """There is no such conversation."""
 
 
+class CannotReply(Exception):
+    """This is a public comment: nobody's free words go under it, and it has no private line to answer on."""
+
+
 @dataclass(frozen=True, slots=True)
 class People:
-    """Raises Refused where the rules of ownership say no, NoConversation where there is none."""
+    """Raises Refused where the rules of ownership say no, NoConversation where there is none.
+
+    Public comments are owned like any conversation, but nothing is said in them: their one private reply is the bot's,
+    and an answer to it comes as a conversation of its own."""
 
     database: Database
     turns: Turns
@@ -58,7 +67,7 @@ class People:
             new = _granted(rules.claim(ownership(effects, holder), agent))
             effects.own(new.owner, new.epoch, agent_id=agent.id, queued_at=None)
             effects.record("system", "claimed", data={"staff": agent.name}, staff_id=agent.id)
-            effects.say(self.notices.joined.said(_language(effects), name=agent.name), kind="notice")
+            _tell(effects, self.notices.joined.said(_language(effects), name=agent.name), "notice")
             for case in state.cases:
                 if state.conversation and case.conversation_id == state.conversation.id and not case.owner_id:
                     effects.change_guarded(tables.cases, case.id, case.version, {"owner_id": agent.id})
@@ -66,10 +75,12 @@ class People:
         await self._act(lane, decide)
 
     async def reply(self, lane: str, agent: Agent, text: str, client_key: str) -> int:
-        """Words from the agent who holds the conversation. The same `client_key` twice is one message. Its id."""
+        """Words from the agent who holds the conversation. The same `client_key` twice is one message. Its id. The
+        first reply answers the open cases of this conversation. Raises CannotReply for a public comment."""
         known = await self._known(lane, client_key)
         if known is not None:
             return known
+        unanswered = await self._unanswered(lane)
 
         def decide(state: LaneState, effects: Effects, holder: str | None) -> Insert:
             now = ownership(effects, holder)
@@ -77,11 +88,27 @@ class People:
                 raise Refused(Refusal("not_held"))
             if now.agent_id != agent.id:
                 raise Refused(Refusal("taken", holder or ""))
-            return effects.say(
-                text, kind="agent", author="agent", staff_id=agent.id, client_key=client_key, data={"name": agent.name}
-            )
+            if _public(state):
+                raise CannotReply
+            for case in state.cases:
+                if case.id in unanswered:
+                    effects.change_guarded(tables.cases, case.id, case.version, {"responded_at": effects.now})
+                    told(effects, case.id, "responded", actor=f"staff:{agent.id}", at=effects.now)
+            # Not `say`: what stands in [[brackets]] in a person's own words is theirs, not for us to fill.
+            message = effects.record("agent", text, data={"name": agent.name}, staff_id=agent.id, client_key=client_key)
+            can = effects.capabilities
+            for part in split(text, can.text_limit, in_bytes=can.limit_in_bytes):
+                effects.send(part, kind="agent", form="text", message=message)
+            return message
 
-        message = await self._act(lane, decide)
+        try:
+            message = await self._act(lane, decide)
+        except Conflict:
+            # The same message was under way twice at once, and the other one was faster.
+            known = await self._known(lane, client_key)
+            if known is None:
+                raise
+            return known
         return cast(int, message.id)
 
     async def hand_back(self, lane: str, agent: Agent) -> None:
@@ -92,7 +119,7 @@ class People:
             effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None)
             effects.tracker = None
             effects.record("system", "handed_back", data={"staff": agent.name}, staff_id=agent.id)
-            effects.say(self.notices.left.said(_language(effects)), kind="notice")
+            _tell(effects, self.notices.left.said(_language(effects)), "notice")
 
         await self._act(lane, decide)
 
@@ -116,7 +143,7 @@ class People:
             effects.tracker = None
             effects.record("system", "resolved", data={"staff": agent.name}, staff_id=agent.id)
             definition = self.asking.surveys.for_trigger("conversation_resolved")
-            if definition:
+            if definition and not _public(state):
                 self.asking.ask(effects, definition, judged=f"staff:{now.agent_id}")
 
         await self._act(lane, decide)
@@ -124,6 +151,7 @@ class People:
     async def send_again(self, lane: str, agent: Agent, outbox_id: int) -> bool:
         """Send once more what failed or may not have arrived: a person's decision, never ours. False if it is
         neither."""
+        await self._may_write(lane, agent)
         now = self.turns.now()
         rows = tables.outbox
         statement = (
@@ -160,6 +188,20 @@ class People:
             holder["name"] = await self._holder(lane)
             return await self.turns.act(lane, act)
 
+    async def _may_write(self, lane: str, agent: Agent) -> None:
+        """Beside the one who holds a conversation only a supervisor sends anything in it."""
+        talks, staff = tables.conversations, tables.staff
+        statement = (
+            select(talks.c.owner, talks.c.agent_id, staff.c.name)
+            .outerjoin(staff, staff.c.id == talks.c.agent_id)
+            .where(talks.c.lane == lane)
+        )
+        found = await self.database.read(lambda connection: connection.execute(statement).first())
+        if found is None:
+            raise NoConversation(lane)
+        if found.owner == "agent" and found.agent_id != agent.id and not agent.supervisor:
+            raise Refused(Refusal("not_yours", found.name or ""))
+
     async def _holder(self, lane: str) -> str | None:
         talks, staff = tables.conversations, tables.staff
         statement = select(staff.c.name).join(talks, talks.c.agent_id == staff.c.id).where(talks.c.lane == lane)
@@ -173,6 +215,25 @@ class People:
             .where(talks.c.lane == lane, messages.c.client_key == client_key)
         )
         return await self.database.read(lambda connection: connection.execute(statement).scalar())
+
+    async def _unanswered(self, lane: str) -> set[int]:
+        """The cases of this conversation that no person has answered yet."""
+        talks, cases = tables.conversations, tables.cases
+        statement = (
+            select(cases.c.id)
+            .join(talks, talks.c.id == cases.c.conversation_id)
+            .where(talks.c.lane == lane, cases.c.responded_at.is_(None))
+        )
+        return set(await self.database.read(lambda connection: connection.execute(statement).scalars().all()))
+
+
+def _public(state: LaneState) -> bool:
+    return state.thread.startswith("comment:")
+
+
+def _tell(effects: Effects, text: str, kind: Kind) -> None:
+    if not _public(effects.state):
+        effects.say(text, kind=kind)
 
 
 def _granted(answer: Ownership | Refusal) -> Ownership:

@@ -165,11 +165,10 @@ class Turns:
         self._tell(batch)
 
     async def _apply_one(self, effects: Effects) -> Exception | None:
-        """Apply a lane of a failing batch by itself. What it failed with, a moved version as Conflict."""
+        """Apply a lane of a failing batch by itself. What it failed with: Conflict for a moved version, IntegrityError
+        where somebody was first to make a row, or where a row is simply wrong."""
         try:
             await self._apply([effects])
-        except (Conflict, IntegrityError) as error:
-            return Conflict(str(type(error).__name__))
         except Exception as error:
             if is_outage(error):
                 raise
@@ -190,7 +189,8 @@ class Turns:
         """Work a lane that failed before, a row at a time, until it is empty. Each attempt at a row is committed
         before it is made, so that a row which kills the process is counted too; after TRIES the row is dead-lettered,
         the customer is given to a person, and the lane goes on."""
-        counted = 0  # the row whose attempt is counted; a conflict is not another attempt
+        counted = 0  # the row whose attempt is counted; being overtaken is not another attempt
+        overtaken = 0
         for _ in range(ALONE):
             states = await self._database.read(load([lane], first_only=True, digits=self._digits))
             state = states[lane]
@@ -205,8 +205,10 @@ class Turns:
             counted = first.id
             result = (await self._policy.decide([state]))[0]
             error = await self._apply_one(result) if isinstance(result, Effects) else result
-            if error is not None and not isinstance(error, Conflict):
-                counted = 0
+            if isinstance(error, Conflict | IntegrityError) and overtaken < CONFLICTS:
+                overtaken += 1
+            elif error is not None:
+                counted = overtaken = 0
                 log.error("turn failed alone", row=first.id, attempt=first.attempts + 1, error=type(error).__name__)
         self._lanes.wake([lane])
 

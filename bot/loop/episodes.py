@@ -1,0 +1,291 @@
+"""Episodes: a service that a business system reports, and the one survey that it is worth, sent or not, with why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from bot.clock import Clock
+from bot.contacts import service as contacts
+from bot.contacts.service import Met, Person, Place
+from bot.loop.asking import TOO_OLD, Asking
+from bot.loop.effects import SET_TIMER, Effects
+from bot.loop.events import chat_lane
+from bot.loop.state import LaneState
+from bot.loop.turn import Turns
+from bot.surveys import selection
+from bot.surveys.rules import State
+from bot.surveys.selection import Occasion, Reach, Send, Suppressed
+from channels.base import Capabilities
+from storage import changes, tables
+from storage.changes import Insert
+from storage.database import Conflict, Database
+from storage.records import Address
+
+TRIES = 12
+TRIES_AT_ONCE = 4
+"""Where a lane never stands still for us (a burst of episodes of one customer), its own turn asks instead."""
+
+AHEAD = timedelta(days=31)
+"""How far in the future an episode may end: an appointment told in advance, not a slip in the year."""
+
+NOT_DEFINED = "none"
+"""Stands for the definition of a survey that was not sent because there is none."""
+
+
+class UnknownPlace(Exception):
+    """We have no such channel, or no such account on it: the address at `index` cannot be written to."""
+
+    def __init__(self, index: int, channel: str, account: str) -> None:
+        super().__init__(f"{channel}/{account}")
+        self.index = index
+        self.channel = channel
+        self.account = account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """An episode as the business system tells it. `survey`: the key of the definition it wants asked; `places` in the
+    order of preference."""
+
+    external_id: str
+    touchpoint: str
+    ended_at: datetime
+    person: Person
+    places: tuple[Place, ...]
+    agent: str | None = None
+    product: str | None = None
+    region: str | None = None
+    business_line: str | None = None
+    survey: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of it. `state` is that of the decision: awaiting (asked at once), planned, or suppressed for
+    `reason`. What became of the survey since is the survey's own."""
+
+    episode: int
+    survey: int
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Episodes:
+    """`capabilities_of(channel, account)` is None where there is no such account."""
+
+    database: Database
+    clock: Clock
+    turns: Turns
+    asking: Asking
+    capabilities_of: Callable[[str, str], Capabilities | None]
+
+    async def take(self, reported: Reported, actor: str) -> Taken:
+        """Know the customer, keep the episode, and ask, plan or say why not; all of that once for an `external_id`,
+        however often and at whatever moment it is told. Told again, also with other content, it is the first answer
+        again, and nothing changes.
+
+        Episode and survey are committed together; before them only the customer is, which is the same when done
+        again. `actor` stands in the audit. Raises UnknownPlace, or Conflict where the customer's lane never stood
+        still."""
+        for attempt in range(TRIES):
+            known = await self.database.read(lambda connection: _known(connection, reported.external_id))
+            if known is not None:
+                return known
+            facts = await self._meet(reported, actor)
+            now = self.clock.now()
+            decision = self._decide(reported, facts, now)
+            try:
+                if isinstance(decision, Send) and decision.at <= now and attempt < TRIES_AT_ONCE:
+                    return await self._ask(reported, facts, decision)
+                return await self._keep(reported, facts, decision, now)
+            except (IntegrityError, _Again):
+                continue  # told twice at once, or the customer did something meanwhile: look again
+        raise Conflict(f"the customer of episode {reported.external_id} is changed by others all the time")
+
+    async def _meet(self, reported: Reported, actor: str) -> _Facts:
+        for index, (channel, account, _) in enumerate(reported.places):
+            if self.capabilities_of(channel, account) is None:
+                raise UnknownPlace(index, channel, account)
+        now = self.clock.now()
+
+        def work(connection: Connection) -> _Facts:
+            met = contacts.meet(connection, reported.person, reported.places, now, actor)
+            return _Facts(met, _last_asked(connection, met.contact))
+
+        facts = await self.database.write(work)
+        self.turns.sent((), facts.met.moved)
+        return facts
+
+    def _decide(self, reported: Reported, facts: _Facts, now: datetime) -> Send | Suppressed:
+        occasion = Occasion(
+            trigger="episode",
+            happened_at=reported.ended_at,
+            touchpoint=reported.touchpoint,
+            wanted=reported.survey,
+        )
+        reaches = [self._reach(address) for address in facts.met.addresses]
+        decision = selection.decide(self.asking.surveys, occasion, reaches, facts.last_asked, now)
+        if isinstance(decision, Send):
+            definition = decision.definition
+            if now >= reported.ended_at + definition.delay + definition.expires:
+                return Suppressed(TOO_OLD, definition)  # type: ignore[arg-type] # history that is imported, not selected
+        return decision
+
+    def _reach(self, address: Address) -> Reach:
+        can = self.capabilities_of(address.channel, address.account)
+        return Reach(
+            address_id=address.id,
+            stopped=address.stopped_at is not None,
+            blocked=address.blocked_at is not None,
+            heard_at=address.heard_at,
+            window=can.window if can else None,
+            starts_conversations=bool(can and can.starts_conversations),
+        )
+
+    # ---- the three ends ----
+
+    async def _ask(self, reported: Reported, facts: _Facts, send: Send) -> Taken:
+        """Ask now, in the conversation of the chosen address."""
+        chosen = next(address for address in facts.met.addresses if address.id == send.address_id)
+        tried = False
+
+        def decide(state: LaneState, effects: Effects) -> tuple[Insert, Insert]:
+            nonlocal tried
+            # What was decided on must still be so: the wish of a customer who says stop at this moment counts.
+            if tried or state.address != chosen:
+                raise _Again
+            tried = True
+            episode = effects.add(_episode(reported, facts.met.contact, effects.now))
+            survey = self.asking.ask(effects, send.definition, episode=episode, judged=_judged(reported))
+            return episode, survey
+
+        episode, survey = await self.turns.act(_lane(chosen), decide)
+        return _taken(episode, survey, "awaiting", None)
+
+    async def _keep(self, reported: Reported, facts: _Facts, decision: Send | Suppressed, now: datetime) -> Taken:
+        """Plan, or record why not: the conversation is not touched, so nothing has to stand still."""
+        contact = facts.met.contact
+        episode = _episode(reported, contact, now)
+        row: dict[str, Any] = {
+            "episode_id": episode,
+            "contact_id": contact,
+            "judged": _judged(reported),
+            "created_at": now,
+        }
+        timer: dict[str, Any] | None = None
+        if isinstance(decision, Send):
+            chosen = next(address for address in facts.met.addresses if address.id == decision.address_id)
+            row |= {
+                "definition": decision.definition.key,
+                "state": "planned",
+                "address_id": chosen.id,
+                "expires_at": decision.at + decision.definition.expires,
+            }
+            timer = {"lane": _lane(chosen), "due_at": decision.at}
+        else:
+            key = decision.definition.key if decision.definition else reported.survey or NOT_DEFINED
+            row |= {"definition": key, "state": "suppressed", "reason": decision.reason}
+
+        def work(connection: Connection) -> tuple[Insert, Insert]:
+            made = Insert(tables.episodes, dict(episode.values))
+            survey = Insert(tables.surveys, row | {"episode_id": made})
+            changes.apply(connection, (), [made, survey])
+            if timer is not None:
+                due = timer | {"subject": f"survey:{survey.id}", "kind": "ask", "late": "replan", "skip_after": None}
+                connection.execute(SET_TIMER[connection.dialect.name], [due])
+            return made, survey
+
+        made, survey = await self.database.write(work)
+        return _taken(made, survey, row["state"], row.get("reason"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the decision stands on; `last_asked`: when any survey was last sent to the contact, or is going to be."""
+
+    met: Met
+    last_asked: datetime | None
+
+
+class _Again(Exception):
+    """What was decided on holds no more."""
+
+
+def _known(connection: Connection, external_id: str) -> Taken | None:
+    """What was answered when this episode was first told."""
+    episode, survey, timer = tables.episodes.c, tables.surveys.c, tables.timers.c
+    found = connection.execute(
+        select(episode.id, survey.id, survey.state, survey.reason)
+        .join_from(tables.episodes, tables.surveys, survey.episode_id == episode.id)
+        .where(episode.external_id == external_id)
+        .order_by(survey.id)
+        .limit(1)
+    ).first()
+    if found is None:
+        return None
+    asks = select(timer.id).where(timer.subject == f"survey:{found[1]}", timer.kind == "ask")
+    if connection.execute(asks).first() is not None:
+        return Taken(episode=found[0], survey=found[1], state="planned", reason=None)
+    if found[2] == "suppressed":
+        return Taken(episode=found[0], survey=found[1], state="suppressed", reason=found[3])
+    return Taken(episode=found[0], survey=found[1], state="awaiting", reason=None)
+
+
+def _last_asked(connection: Connection, contact: int) -> datetime | None:
+    survey, timer = tables.surveys.c, tables.timers.c
+    rows = connection.execute(
+        select(survey.state, survey.progress, timer.due_at)
+        .outerjoin_from(
+            tables.surveys,
+            tables.timers,
+            (timer.subject == "survey:" + survey.id.cast(tables.timers.c.subject.type)) & (timer.kind == "ask"),
+        )
+        .where(survey.contact_id == contact, survey.state != "suppressed")
+        .order_by(survey.id.desc())
+        .limit(50)
+    )
+    asked: list[datetime] = []
+    for state, progress, due in rows:
+        if state == "planned" and due is not None:
+            asked.append(due)
+        elif progress is not None:  # one given unasked has none
+            asked.append(State.from_json(progress).sent_at)
+    return max(asked, default=None)
+
+
+def _episode(reported: Reported, contact: int, now: datetime) -> Insert:
+    return Insert(
+        tables.episodes,
+        {
+            "external_id": reported.external_id,
+            "contact_id": contact,
+            "touchpoint": reported.touchpoint,
+            "ended_at": reported.ended_at,
+            "agent": reported.agent,
+            "product": reported.product,
+            "region": reported.region,
+            "business_line": reported.business_line,
+            "created_at": now,
+        },
+    )
+
+
+def _judged(reported: Reported) -> str | None:
+    return f"agent:{reported.agent}"[:100] if reported.agent else None
+
+
+def _lane(address: Address) -> str:
+    return chat_lane(address.channel, address.account, address.address)
+
+
+def _taken(episode: Insert, survey: Insert, state: str, reason: str | None) -> Taken:
+    if episode.id is None or survey.id is None:
+        raise AssertionError("an episode is answered for before it is written")
+    return Taken(episode=episode.id, survey=survey.id, state=state, reason=reason)
