@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from nlu.rating import rating
 from pydantic import ValidationError
 
 from bot import content as contents
@@ -24,11 +23,13 @@ from bot.loop.asking import Asking
 from bot.loop.cases import Desk
 from bot.loop.commenting import Commenting
 from bot.loop.delivery import Delivery
+from bot.loop.episodes import Episodes
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.local import LocalModel
 from bot.loop.people import People
 from bot.loop.policy import Conversations
+from bot.loop.polling import Polled, poll
 from bot.loop.talking import Talking
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
@@ -39,6 +40,7 @@ from channels.base import Adapter
 from channels.http import Http
 from channels.registry import adapter_class
 from nlu import model
+from nlu.rating import rating
 from storage.database import Database, open_database
 from storage.schema import upgrade
 
@@ -63,9 +65,10 @@ async def opened(
     *,
     clock: Clock | None = None,
     adapters: Callable[[Http], Adapters] | None = None,
+    models: Path | None = None,
 ) -> AsyncIterator[Service]:
     """A service that is wired and migrated, but does nothing by itself: `running` makes it work. Raises ContentError,
-    SettingsError, AlreadyRunning, NewerSchema."""
+    SettingsError, AlreadyRunning, NewerSchema. `models`: where trained models are kept, if not in the data directory."""
     content = contents.load(settings.assistant_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
@@ -79,7 +82,7 @@ async def opened(
         made = dict(adapters(http) if adapters else _adapters(settings, http))
         for adapter in made.values():
             stack.push_async_callback(adapter.close)
-        service = wire(settings, clock or SystemClock(), database, content, made)
+        service = wire(settings, clock or SystemClock(), database, content, made, models)
         if settings.database.startswith("sqlite"):
             lost = await service.delivery.abandon()
             if lost:
@@ -87,7 +90,14 @@ async def opened(
         yield service
 
 
-def wire(settings: Settings, clock: Clock, database: Database, content: Content, adapters: Adapters) -> Service:
+def wire(
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    content: Content,
+    adapters: Adapters,
+    models: Path | None = None,
+) -> Service:
     """Every part given what it needs."""
     secret = server_secret(settings)
     links = Links(settings.address, secret)
@@ -104,7 +114,7 @@ def wire(settings: Settings, clock: Clock, database: Database, content: Content,
     by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
     policy = Conversations(
         clock=clock,
-        understands=LocalModel(model.load_or_train(content.training, settings.data_dir / "models")),
+        understands=LocalModel(model.load_or_train(content.training, models or settings.data_dir / "models")),
         talking=talking,
         asking=asking,
         commenting=Commenting(content.public_replies, asking, talking, content.notices),
@@ -131,6 +141,13 @@ def wire(settings: Settings, clock: Clock, database: Database, content: Content,
         turns=turns,
         timers=Timers(database, clock, lanes.wake),
         delivery=delivery,
+        episodes=Episodes(
+            database,
+            clock,
+            turns,
+            asking,
+            lambda channel, account: found.capabilities if (found := adapters.get((channel, account))) else None,
+        ),
         people=People(database, turns, asking, content.notices),
     )
 
@@ -143,6 +160,11 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(_again(SWEEP, service.turns.sweep), name="sweep-inbox"),
         asyncio.create_task(_again(SWEEP, service.delivery.sweep), name="sweep-outbox"),
         asyncio.create_task(_again(TICK, service.timers.fire), name="timers"),
+    ]
+    tasks += [
+        asyncio.create_task(poll(adapter, service.intake), name=f"poll-{channel}-{account}")
+        for (channel, account), adapter in service.adapters.items()
+        if isinstance(adapter, Polled) and adapter.polls
     ]
     sending = asyncio.create_task(service.delivery.run(), name="delivery")
     try:
@@ -176,7 +198,8 @@ def _adapters(settings: Settings, http: Http) -> Adapters:
             if not account or ":" in account or "/" in account:
                 raise SettingsError(f"{where}: an account's name has neither ':' nor '/'. Rename it")
             try:
-                made[channel, account] = kind(account, kind.Settings(**table), http)
+                adapter = made[channel, account] = kind(account, kind.Settings(**table), http)
+                adapter.public_url = settings.address
             except ValidationError as error:
                 raise SettingsError(f"{where}: {_problems(error)}") from None
             except ValueError as error:

@@ -24,6 +24,7 @@ from bot.loop.notices import Notices
 from bot.surveys import reading
 from bot.surveys.definitions import Surveys
 from nlu import rasa_data
+from nlu.content import DataError
 
 T = TypeVar("T")
 
@@ -51,8 +52,8 @@ def load(directory: Path) -> Content:
             return reader(directory / name if name else directory)
         except ContentError as error:
             problems.extend(error.problems)
-        except rasa_data.DataError as error:
-            problems.append(Problem(error.file, error.line, error.message, error.remedy))
+        except DataError as error:
+            problems.append(Problem(error.path.name, error.line, error.problem.rstrip("."), error.remedy))
         return None
 
     found = {

@@ -11,6 +11,7 @@ from bot.clock import Clock
 from bot.content import Content
 from bot.links import Links
 from bot.loop.delivery import Delivery
+from bot.loop.episodes import Episodes
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.people import People
@@ -39,6 +40,7 @@ class Service:
     turns: Turns
     timers: Timers
     delivery: Delivery
+    episodes: Episodes
     people: People
     counts: dict[str, int] = field(default_factory=dict)
 

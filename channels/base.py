@@ -160,7 +160,8 @@ class Capabilities:
     `text_limit` counts characters, or UTF-8 bytes where `limit_in_bytes`. `buttons` is how many one message bears;
     0 with `digits` means options are listed by number and a typed digit is the tap. Rates are messages a second,
     0.0 for none. `window` is how long after their last message a person may be written to; None: always.
-    `idempotent`: a send repeated under the same `Outgoing.key` is one message.
+    `idempotent`: a send repeated under the same `Outgoing.key` is one message. `answers_stop`: the platform itself
+    answers STOP and HELP, and takes nothing from us after a STOP.
     """
 
     text_limit: int
@@ -176,6 +177,7 @@ class Capabilities:
     window: timedelta | None = None
     idempotent: bool = False
     starts_conversations: bool = False
+    answers_stop: bool = False
 
 
 # ---- how it fails: named by what the caller should do ----

@@ -135,6 +135,10 @@ class Delivery:
             elif not self._finished and not self._ready and not self._due():
                 return
 
+    def next_due(self) -> datetime | None:
+        """When something that waits for its time may go."""
+        return self._later[0][0] if self._later else None
+
     async def sweep(self) -> None:
         """Find rows whose hint was lost, and rows that a dead process left in flight: nobody knows of those."""
         now = self._clock.now()

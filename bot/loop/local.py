@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlu.model import Model
-
 from nlu.understanding import Language, Understanding
 
 
@@ -16,4 +15,4 @@ class LocalModel:
 
     async def parse_many(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Understanding]:
         """Many at once cost little more than one. `languages`: what the platform says of each writer."""
-        return self.model.parse_many(texts, languages)
+        return self.model.parse_many(texts, languages=languages)

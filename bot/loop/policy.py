@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,13 +20,15 @@ from bot.loop.notices import Notices
 from bot.loop.state import TAP, Heard, LaneState
 from bot.loop.talking import Talking
 from bot.takeover.rules import Doing, Owner, bot_may
-from channels.base import Capabilities, Comment, Consent, Media, Receipt, Tap, Text
+from channels.base import Button, Capabilities, Comment, Consent, Media, Receipt, Tap, Text, option_numbers
 from nlu.understanding import Language, Understanding
 from storage.records import Message
 
 log = structlog.get_logger()
 
 IN_QUEUE: Mapping[str, Doing] = {"ask_queue_position": "position", "cancel": "cancel", "ask_question": "question"}
+GREETING = "/greet"
+
 SURE = 0.5
 """From this confidence on a request for a person or a new complaint is no answer to a survey's open question."""
 
@@ -147,14 +150,17 @@ class Conversations:
         return understood.intent.name not in NO_ANSWER or understood.intent.confidence < SURE
 
     async def _option(self, effects: Effects, text: str, heard: Heard) -> bool:
-        """On a channel without buttons a bare number chooses among the options last listed."""
+        """On a channel without buttons a bare number chooses among the options last listed, by the numbers that they
+        were listed under."""
         message = effects.state.last_options
-        if message is None or not text.strip().isdecimal() or "survey" in (message.data or {}):
-            return False  # a survey's numbers mean what its scale says
-        place = int(text) - 1
-        if not bot_may(cast(Owner, effects.owner), "typed_answer") or not 0 <= place < len(_buttons(message)):
+        if message is None or not bot_may(cast(Owner, effects.owner), "typed_answer"):
             return False
-        await self._pressed(effects, message, place, Tap(dedupe_key="", thread="", data=""), heard.received_at)
+        listed = option_numbers([Button(str(button["title"]), "x") for button in _buttons(message)])
+        typed = unicodedata.normalize("NFKC", text).strip()
+        if not typed.isdecimal() or int(typed) not in listed:
+            return False
+        nowhere = Tap(dedupe_key="", thread="", data="")
+        await self._pressed(effects, message, listed.index(int(typed)), nowhere, heard.received_at)
         return True
 
     async def _tap(self, effects: Effects, event: Tap, heard: Heard, _: object) -> None:
@@ -201,6 +207,9 @@ class Conversations:
         if event.text:
             effects.hear(event.text, at=heard.received_at)
         match event.change:
+            case "start" if not (effects.state.address and effects.state.address.stopped_at):
+                # "/start" is also how a conversation begins where the person must begin it.
+                await self.talking.tap(effects, GREETING, event.text or "/start", heard.received_at)
             case "stop" | "start" | "help":
                 self._agree(effects, event.change)
             case "blocked":
@@ -214,6 +223,8 @@ class Conversations:
             effects.change_address(stopped_at=effects.now)
         elif change == "start":
             effects.change_address(stopped_at=None)
+        if effects.capabilities.answers_stop and change != "start":
+            return
         words = contacts.CONFIRMATIONS[change].said(_language(effects), company=self.company)
         effects.say(words, kind="consent")
 

@@ -153,6 +153,11 @@ class TelegramAdapter(Adapter[TelegramSettings]):
             allowed_updates=HEARD,
         )
 
+    @property
+    def polls(self) -> bool:
+        """Whether updates are fetched instead of delivered."""
+        return self.settings.mode == "polling"
+
     async def poll(self, offset: int | None) -> tuple[list[bytes], int | None]:
         """Wait up to `POLL_SECONDS` for updates: their raw bytes for `parse`, and the offset for the next call.
 

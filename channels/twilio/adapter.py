@@ -75,6 +75,7 @@ class TwilioAdapter(Adapter[TwilioSettings]):
         rate_per_address=1.0,
         rate_per_account=10.0,  # Twilio queues for hours what its number cannot send at once; so do not flood it
         starts_conversations=True,
+        answers_stop=True,
     )
 
     def __init__(self, account: str, settings: TwilioSettings, http: Http) -> None:
