@@ -1,0 +1,353 @@
+"""The command line: `earful`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from bot import settings as settings_file
+from bot.errors import ContentError
+from bot.logging import configure
+from bot.settings import Settings, SettingsError
+
+T = TypeVar("T")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file; default: earful.toml, if it is there.")
+@click.version_option(package_name="earful", prog_name="earful")
+@click.pass_context
+def main(context: click.Context, config: Path | None) -> None:
+    """Earful hears every customer on every channel."""
+    context.obj = config
+
+
+@contextlib.contextmanager
+def _clear() -> Iterator[None]:
+    """What an operator can put right is said in a sentence, without a traceback."""
+    from bot.app import AlreadyRunning  # noqa: PLC0415 - only a failing command needs to know
+    from storage.schema import NewerSchema  # noqa: PLC0415
+
+    try:
+        yield
+    except ContentError as error:
+        raise click.ClickException(f"the content cannot be used:\n{error}") from None
+    except (SettingsError, AlreadyRunning, NewerSchema, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _settings(context: click.Context, **given: Any) -> Settings:
+    with _clear():
+        return settings_file.load(context.obj, **{name: value for name, value in given.items() if value is not None})
+
+
+def _run(work: Awaitable[T]) -> T:
+    async def main() -> T:
+        return await work
+
+    try:
+        import uvloop  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return asyncio.run(main())
+    return uvloop.run(main())
+
+
+# ---- the service ----
+
+
+@main.command()
+@click.option("--host", help="Address to listen on; default 127.0.0.1.")
+@click.option("--port", type=int, help="Port to listen on; default 8080, 0 for any that is free.")
+@click.option("--demo", is_flag=True, help="With demo content, until `earful demo remove`.")
+@click.pass_context
+def serve(context: click.Context, host: str | None, port: int | None, demo: bool) -> None:
+    """Serve customers, agents and platforms."""
+    settings = _settings(context, host=host, port=port)
+    configure(settings.log_level, settings.log_format)
+    with _clear():
+        _run(_serve(settings, demo=demo))
+
+
+async def _serve(settings: Settings, *, demo: bool) -> None:
+    from bot.app import opened, running, web_application  # noqa: PLC0415 - other commands need not wait for it
+    from bot.demo import seed  # noqa: PLC0415
+    from bot.staff.service import ensure_admin  # noqa: PLC0415
+    from bot.web.server import serve as listen  # noqa: PLC0415
+
+    started = time.perf_counter()
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with opened(settings) as service:
+        given = settings.admin_password.get_secret_value() if settings.admin_password else None
+        one_time = await ensure_admin(service.database, service.clock, given)
+        if demo:
+            await seed(service)
+        runner, port = await listen(web_application(service), settings.host, settings.port)
+        async with running(service):
+            gc.collect()
+            gc.freeze()  # what was made at start lives as long as we do
+            _greet(settings, port, one_time, time.perf_counter() - started)
+            await stop.wait()
+            click.echo("Stopping: no new requests; what is under way is finished.", err=True)
+            await runner.cleanup()
+
+
+def _greet(settings: Settings, port: int, one_time: str | None, seconds: float) -> None:
+    address = settings.public_url or f"http://localhost:{port}"
+    click.echo(f"Earful is ready after {seconds:.1f} s.")
+    click.echo(f"  Chat as a customer   {address}/chat")
+    click.echo(f"  Answer as an agent   {address}/desk")
+    if one_time:
+        click.echo(f"  First sign-in        admin / {one_time}   (shown once; you will choose your own)")
+    sys.stdout.flush()
+
+
+@main.command()
+@click.option("--port", type=int, default=5055, show_default=True)
+@click.pass_context
+def actions(context: click.Context, port: int) -> None:
+    """Serve our actions to a Rasa server (the rasa-sdk action server)."""
+    from rasa_sdk.endpoint import create_app  # noqa: PLC0415
+
+    from bot.actions.registry import executor  # noqa: PLC0415
+
+    made = executor()
+    click.echo(f"Serving {len(made.actions)} actions on http://127.0.0.1:{port}/webhook")
+    create_app(made).run(host="127.0.0.1", port=port, single_process=True, access_log=False)
+
+
+@main.command()
+@click.pass_context
+def check(context: click.Context) -> None:
+    """Check settings, content and database, and say how to mend what is wrong."""
+    from bot.app import opened  # noqa: PLC0415
+
+    settings = _settings(context)
+
+    async def look() -> None:
+        async with opened(settings) as service:
+            channels = ", ".join(f"{channel}/{account}" for channel, account in service.adapters)
+            click.echo(f"settings   ok, {settings.company} in {settings.time_zone}")
+            click.echo(f"content    ok, {settings.assistant_dir}")
+            click.echo(f"database   ok, {service.database.url.partition('://')[0]}")
+            click.echo(f"channels   {channels}")
+
+    with _clear():
+        _run(look())
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+@click.pass_context
+def db_upgrade(context: click.Context) -> None:
+    """Bring the database to this version."""
+    from storage.database import open_database  # noqa: PLC0415
+    from storage.schema import HEAD, upgrade  # noqa: PLC0415
+
+    settings = _settings(context)
+
+    async def work() -> bool:
+        database = open_database(settings.database)
+        try:
+            return await upgrade(database)
+        finally:
+            await database.close()
+
+    with _clear():
+        click.echo(f"Upgraded to {HEAD}." if _run(work()) else f"Nothing to do: the database is at {HEAD}.")
+
+
+# ---- people ----
+
+
+@main.group()
+def user() -> None:
+    """Staff accounts."""
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--name", help="Shown to customers; default: the login.")
+@click.option("--role", type=click.Choice(["agent", "supervisor", "admin"]), default="agent", show_default=True)
+@click.password_option()
+@click.pass_context
+def user_add(context: click.Context, login: str, name: str | None, role: str, password: str) -> None:
+    """Add a member of the staff."""
+    from bot.staff.service import add_user  # noqa: PLC0415
+
+    _with_database(context, lambda database, clock: add_user(database, clock, login, name or login, role, password))
+    click.echo(f"{login} may sign in as {role}.")
+
+
+@user.command("password")
+@click.argument("login")
+@click.password_option()
+@click.pass_context
+def user_password(context: click.Context, login: str, password: str) -> None:
+    """Set somebody's password; they are signed out everywhere."""
+    from bot.staff.service import set_password  # noqa: PLC0415
+
+    _with_database(context, lambda database, clock: set_password(database, clock, login, password))
+    click.echo(f"The password of {login} is set.")
+
+
+def _with_database(context: click.Context, work: Any) -> Any:
+    from bot.clock import SystemClock  # noqa: PLC0415
+    from storage.database import open_database  # noqa: PLC0415
+    from storage.schema import upgrade  # noqa: PLC0415
+
+    settings = _settings(context)
+
+    async def run() -> Any:
+        database = open_database(settings.database)
+        try:
+            await upgrade(database)
+            return await work(database, SystemClock())
+        finally:
+            await database.close()
+
+    with _clear():
+        return _run(run())
+
+
+@main.group()
+def demo() -> None:
+    """The demo content of `make run`."""
+
+
+@demo.command("remove")
+@click.pass_context
+def demo_remove(context: click.Context) -> None:
+    """Remove the demo's customers with everything about them."""
+    from bot.demo import remove  # noqa: PLC0415
+
+    removed = _with_database(context, lambda database, clock: remove(database))
+    click.echo(f"Removed {removed} demo customers." if removed else "There is no demo content.")
+
+
+# ---- trying it ----
+
+
+@main.command()
+@click.option("--language", type=click.Choice(["zh", "en"]), help="Speak first in this language.")
+@click.pass_context
+def chat(context: click.Context, language: str | None) -> None:
+    """Be a customer in this terminal. Type a number to tap a button, Ctrl-D to leave."""
+    from bot.simulation.terminal import talk  # noqa: PLC0415
+
+    settings = _settings(context, language=language)
+    configure("error", "console")
+    with _clear():
+        _run(talk(settings))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Write everything that came of it.")
+@click.pass_context
+def simulate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
+    """Play scenarios on a virtual clock, and check what they expect."""
+    from bot.simulation.expecting import failures  # noqa: PLC0415
+    from bot.simulation.play import play  # noqa: PLC0415
+    from bot.simulation.scenario import ScenarioError, read  # noqa: PLC0415
+
+    settings = _settings(context)
+    configure("error", "console")
+    failed = 0
+    for file in files:
+        try:
+            scenario = read(file)
+            with _clear():
+                result = _run(play(scenario, settings, settings.data_dir / "models"))
+        except ScenarioError as error:
+            raise click.ClickException(str(error)) from None
+        if as_json:
+            click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+        wrong = failures(result, scenario.expect)
+        failed += bool(wrong)
+        click.echo(f"{'FAILED' if wrong else 'ok    '} {scenario.name}", err=as_json)
+        for each in wrong:
+            click.echo(f"       {each}", err=True)
+    if failed:
+        raise click.ClickException(f"{failed} of {len(files)} scenarios did not come out as expected")
+
+
+@main.group()
+def nlu() -> None:
+    """Understanding."""
+
+
+@nlu.command("parse")
+@click.argument("text", required=False)
+@click.option("--jsonl", is_flag=True, help='Read {"text": …} a line, write what was understood, in the same order.')
+@click.pass_context
+def nlu_parse(context: click.Context, text: str | None, jsonl: bool) -> None:
+    """What is understood of TEXT, or of every line of standard input."""
+    model = _model(context)
+    if not jsonl:
+        if text is None:
+            raise click.UsageError("give a TEXT, or --jsonl and lines on standard input")
+        click.echo(orjson.dumps(model.parse(text).as_json(), option=orjson.OPT_INDENT_2).decode())
+        return
+    batch: list[str] = []
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        if not line.strip():
+            continue
+        try:
+            batch.append(str(orjson.loads(line)["text"]))
+        except (ValueError, KeyError, TypeError):
+            raise click.ClickException(f'line {number} is not an object with "text": write {{"text": "…"}}') from None
+        if len(batch) == 64:
+            _write(model, batch)
+            batch = []
+    _write(model, batch)
+
+
+def _write(model: Any, batch: list[str]) -> None:
+    for understood in model.parse_many(batch):
+        sys.stdout.buffer.write(orjson.dumps(understood.as_json()) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+@nlu.command("train")
+@click.pass_context
+def nlu_train(context: click.Context) -> None:
+    """Train on the assistant's examples, and keep the model for the next start."""
+    started = time.perf_counter()
+    _model(context)
+    click.echo(f"The model is ready after {time.perf_counter() - started:.1f} s.")
+
+
+@nlu.command("evaluate")
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.pass_context
+def nlu_evaluate(context: click.Context, file: Path) -> None:
+    """Measure understanding on labelled lines of FILE."""
+    from nlu.evaluate import evaluate  # noqa: PLC0415
+
+    with _clear():
+        click.echo(str(evaluate(_model(context), file)))
+
+
+def _model(context: click.Context) -> Any:
+    from nlu import model  # noqa: PLC0415
+    from nlu.rasa_data import read  # noqa: PLC0415
+
+    settings = _settings(context)
+    with _clear():
+        return model.load_or_train(read(settings.assistant_dir / "data" / "nlu"), settings.data_dir / "models")
