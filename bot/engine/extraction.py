@@ -1,0 +1,117 @@
+"""Fills slots from a message by their mappings: Rasa's `action_extract_slots`, which runs before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bot.engine.domain import REQUESTED_SLOT, Slot, SlotMapping
+from bot.engine.message import UserMessage
+from bot.engine.talk import TEXT_LIMIT, Talk
+
+_ODD = {0: "\ufffd"} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+
+
+def extract(talk: Talk, message: UserMessage) -> Iterator[tuple[Slot, Any] | str]:
+    """What the message gives: a slot and its value, or the name of a custom action to ask, each once. In the order of
+    the domain."""
+    asked: set[str] = set()
+    for slot in talk.domain.slots.values():
+        for mapping in slot.mappings:
+            if not _counts(talk, message, slot, mapping):
+                continue
+            if mapping.kind == "custom":
+                if mapping.action is not None and mapping.action not in asked:
+                    asked.add(mapping.action)
+                    yield mapping.action
+                continue
+            values = _values(talk, message, mapping)
+            if not values:
+                continue
+            value = values if slot.type == "list" else values[-1]
+            if value is not None or talk.slots[slot.name] is not None:
+                yield slot, value
+                break
+
+
+def clean(text: str) -> str:
+    """What a slot keeps of a person's words: short, and without what a store or another program would choke on."""
+    return text[:TEXT_LIMIT].translate(_ODD)
+
+
+def _counts(talk: Talk, message: UserMessage, slot: Slot, mapping: SlotMapping) -> bool:
+    return (
+        _intent_wanted(talk, message.intent, mapping)
+        and (mapping.kind == "from_trigger_intent" or _conditions_hold(talk, slot, mapping))
+        and not _meant_for_another(talk, slot, mapping)
+    )
+
+
+def _intent_wanted(talk: Talk, intent: str, mapping: SlotMapping) -> bool:
+    if mapping.intents:
+        return intent in mapping.intents
+    if intent in mapping.not_intents:
+        return False
+    loop = talk.loop_name
+    if loop is None:
+        return True
+    if mapping.conditions and all(each.active_loop != loop for each in mapping.conditions):
+        return True
+    return intent not in talk.domain.forms[loop].ignored
+
+
+def _conditions_hold(talk: Talk, slot: Slot, mapping: SlotMapping) -> bool:
+    if not mapping.conditions:
+        return True
+    requested = talk.slots[REQUESTED_SLOT]
+    if talk.loop is not None and talk.loop.rejected and requested == slot.name:
+        return False
+    loop = talk.loop_name
+    return any(
+        each.active_loop == loop and (loop is None or each.requested_slot is None or each.requested_slot == requested)
+        for each in mapping.conditions
+    )
+
+
+def _meant_for_another(talk: Talk, slot: Slot, mapping: SlotMapping) -> bool:
+    """An entity that several slots of the active form take alike goes to the one that was asked for."""
+    if mapping.kind != "from_entity" or talk.loop is None or talk.slots[REQUESTED_SLOT] == slot.name:
+        return False
+    form = talk.domain.forms[talk.loop.name]
+    return slot.name in form.required and mapping in form.ambiguous
+
+
+def _values(talk: Talk, message: UserMessage, mapping: SlotMapping) -> list[Any]:
+    match mapping.kind:
+        case "from_entity":
+            return [
+                _kept(each.get("value"))
+                for each in message.entities
+                if each.get("entity") == mapping.entity
+                and each.get("role") == mapping.role
+                and each.get("group") == mapping.group
+            ]
+        case "from_intent":
+            return [mapping.value]
+        case "from_trigger_intent":
+            return [mapping.value] if _triggered(talk, mapping) else []
+        case "from_text":
+            return [clean(message.text)]
+    return []
+
+
+def _triggered(talk: Talk, mapping: SlotMapping) -> bool:
+    """A form has just been activated (or is active), and the mapping is meant for it."""
+    if talk.loop is None:
+        return False
+    return not mapping.conditions or any(each.active_loop == talk.loop.name for each in mapping.conditions)
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping | list):  # what a dictionary-minded extractor gives: kept as words
+        return clean(str(value))
+    return None
