@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import fcntl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
+from aiohttp import web
 from pydantic import ValidationError
 
+from bot import api, desk
 from bot import content as contents
 from bot.actions.registry import executor
 from bot.clock import Clock, SystemClock
@@ -35,7 +38,9 @@ from bot.loop.timers import Timers
 from bot.loop.turn import Turns
 from bot.service import Service
 from bot.settings import Settings, SettingsError, server_secret
+from bot.web import chat, health, hooks, pages
 from bot.web.live import Live
+from bot.web.server import application
 from channels.base import Adapter
 from channels.http import Http
 from channels.registry import adapter_class
@@ -68,7 +73,7 @@ async def opened(
     models: Path | None = None,
 ) -> AsyncIterator[Service]:
     """A service that is wired and migrated, but does nothing by itself: `running` makes it work. Raises ContentError,
-    SettingsError, AlreadyRunning, NewerSchema. `models`: where trained models are kept, if not in the data directory."""
+    SettingsError, AlreadyRunning, NewerSchema. `models`: where trained models are kept, if not in data_dir."""
     content = contents.load(settings.assistant_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
@@ -152,12 +157,17 @@ def wire(
     )
 
 
+def web_application(service: Service) -> web.Application:
+    """Every face that is reached over HTTP."""
+    return application(service, [hooks.routes, health.routes, chat.routes, pages.routes, desk.routes, api.routes])
+
+
 @contextlib.asynccontextmanager
 async def running(service: Service) -> AsyncIterator[None]:
     """The loop at work: turns, delivery, timers, sweeps. At the end what is under way is finished."""
     tasks = [
         asyncio.create_task(service.turns.run(), name="turns"),
-        asyncio.create_task(_again(SWEEP, service.turns.sweep), name="sweep-inbox"),
+        asyncio.create_task(_sweep_inbox(service), name="sweep-inbox"),
         asyncio.create_task(_again(SWEEP, service.delivery.sweep), name="sweep-outbox"),
         asyncio.create_task(_again(TICK, service.timers.fire), name="timers"),
     ]
@@ -176,6 +186,13 @@ async def running(service: Service) -> AsyncIterator[None]:
             await asyncio.gather(*group, return_exceptions=True)
 
 
+async def _sweep_inbox(service: Service) -> None:
+    """On SQLite nobody else can be working on what is found at the start: it is taken up at once."""
+    if service.database.url.startswith("sqlite"):
+        await service.turns.sweep(timedelta(0))
+    await _again(SWEEP, service.turns.sweep)
+
+
 async def _again(seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     """Do `work` now and every so many seconds. An outage of the database passes; it is logged and outlived."""
     while True:
@@ -188,7 +205,8 @@ async def _again(seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -
 
 def _adapters(settings: Settings, http: Http) -> Adapters:
     made: dict[tuple[str, str], Adapter[Any]] = {}
-    for channel, accounts in {"web": {"default": {}}, **settings.channels}.items():
+    tables: dict[str, dict[str, dict[str, Any]]] = {"web": {"default": {}}, **settings.channels}
+    for channel, accounts in tables.items():
         try:
             kind = adapter_class(channel)
         except ValueError as error:

@@ -18,6 +18,7 @@ from bot.loop.talking import ownership
 from bot.loop.turn import Turns
 from bot.takeover import rules
 from bot.takeover.rules import Agent, Ownership, Refusal
+from bot.yamlfile import Words
 from nlu.understanding import Language
 from storage import tables
 from storage.changes import Insert
@@ -29,6 +30,8 @@ _Decide = Callable[[LaneState, Effects, str | None], T]
 
 class Refused(Exception):
     """Nothing was changed. `said` gives the reason in a language; `code` is stable."""
+
+    code: str
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code)
@@ -43,8 +46,22 @@ class NoConversation(Exception):
     """There is no such conversation."""
 
 
-class CannotReply(Exception):
+class CannotReply(Refused):
     """This is a public comment: nobody's free words go under it, and it has no private line to answer on."""
+
+    code = "public"
+
+    def __init__(self) -> None:
+        Exception.__init__(self, self.code)
+
+    def said(self, language: Language) -> str:
+        return _PUBLIC.said(language)
+
+
+_PUBLIC = Words(
+    "公开评论下面不能自由回复。客户已收到一条私信，他们回复后会作为新会话出现",
+    "A public comment takes no free reply. The customer got a private message; their answer is a new conversation",
+)
 
 
 @dataclass(frozen=True, slots=True)

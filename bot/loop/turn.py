@@ -112,15 +112,15 @@ class Turns:
             worked += len(taken)
         return worked
 
-    async def sweep(self) -> list[str]:
+    async def sweep(self, older_than: timedelta = LEFT_BEHIND) -> list[str]:
         """Lanes whose rows were left behind (a lost wake-up, a crash, a failure): each of their first rows is tried
         alone, its attempt committed first. The lanes found."""
-        before = self._clock.now() - LEFT_BEHIND
+        before = self._clock.now() - older_than
 
         def work(connection: Connection) -> list[str]:
             rows = connection.execute(
                 select(inbox.c.lane)
-                .where(inbox.c.state == "new", (inbox.c.received_at < before) | (inbox.c.attempts > 0))
+                .where(inbox.c.state == "new", (inbox.c.received_at <= before) | (inbox.c.attempts > 0))
                 .order_by(inbox.c.id)
                 .limit(500)
             )
