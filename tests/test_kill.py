@@ -1,4 +1,4 @@
-"""The real service, killed again and again while messages come in: nothing accepted is lost, doubled or turned round."""
+"""The real service, killed again and again while messages come in: nothing is lost, doubled or out of order."""
 
 from __future__ import annotations
 
