@@ -46,7 +46,6 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")
     log_format: str = Field("console", pattern="^(console|json)$", description="console, or json a line.")
     frame_origins: tuple[str, ...] = Field((), description="Websites that may embed the chat; empty: any.")
-    praise_reply: bool = Field(False, description="Whether a public compliment gets a public thank-you.")
     channels: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict, description="[channels.<channel>.<account>]: credentials, api_base."
     )
