@@ -1,0 +1,72 @@
+"""Linear heads over one vocabulary: what the terms of a text say of its intent, sentiment, natures and aspects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, pairwise
+from typing import cast
+
+import numpy as np
+
+from nlu.calibration import Calibration
+from nlu.ridge import Floats
+
+POLARITIES = 3
+"""The first columns: negative, neutral, positive. Then come the natures, the aspects and the intents."""
+
+
+@dataclass(frozen=True)
+class Heads:
+    """`weights` has a row for each term of the vocabulary, times its idf, then a row of zeros, then the constants; a
+    column for each score, then the square of the term's idf. The scores of natures and aspects are log odds, those of
+    intents logits."""
+
+    vocabulary: tuple[str, ...]
+    weights: Floats
+    natures: tuple[str, ...]
+    aspects: tuple[tuple[str, str], ...]
+    intents: tuple[str, ...]
+    calibration: Calibration
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Term → row."""
+        return {term: row for row, term in enumerate(self.vocabulary)}
+
+    @cached_property
+    def columns(self) -> tuple[slice, slice, slice, slice]:
+        """Where the scores of polarities, natures, aspects and intents stand."""
+        ends = [POLARITIES, len(self.natures), len(self.aspects), len(self.intents)]
+        edges = [0, *np.cumsum(ends).tolist()]
+        one, two, three, four = (slice(start, end) for start, end in pairwise(edges))
+        return one, two, three, four
+
+    def rows(self, terms: Sequence[str]) -> list[int]:
+        """The rows of the terms that are in the vocabulary, each once, in no certain order."""
+        found = set(map(self.places.get, terms))
+        found.discard(None)
+        return cast(list[int], list(found))
+
+    def scores(self, texts: Sequence[list[int]]) -> Floats:
+        """The scores of texts given as `rows`: texts by columns."""
+        zero = len(self.vocabulary)
+        if len(texts) == 1:
+            summed = self.weights[texts[0] or [zero]].sum(axis=0, keepdims=True)
+        else:
+            ends = np.cumsum([len(text) + 1 for text in texts])
+            flat = np.fromiter(chain.from_iterable((*text, zero) for text in texts), np.intp, ends[-1])
+            summed = np.add.reduceat(self.weights[flat], np.append(0, ends[:-1]), axis=0)
+        summed /= np.sqrt(np.maximum(summed[:, -1:], 1e-6))
+        summed += self.weights[-1]
+        return cast(Floats, summed)
+
+    def decisive(self, terms: Sequence[str], polarity: int, most: int = 2) -> list[str]:
+        """The terms that spoke most for `polarity` (0 negative, 2 positive) against its opposite."""
+        known = [(term, row) for term in dict.fromkeys(terms) if (row := self.places.get(term)) is not None]
+        if not known:
+            return []
+        at = [row for _, row in known]
+        lean = self.weights[at, polarity] - self.weights[at, 2 - polarity]
+        return [known[place][0] for place in np.argsort(-lean, kind="stable")[:most] if lean[place] > 0]

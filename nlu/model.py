@@ -1,0 +1,225 @@
+"""The model: text in, an `Understanding` out.
+
+    model = load_or_train(rasa_data.read(Path("bot/assistant/data/nlu")), Path("data/models"))
+    model.parse("快递三天没到，客服也不理我").nature
+
+One pass of word lists and rules reads a message, linear heads weigh its terms, and everything else is decided from
+these two. An encoder joins at `Heads.scores`, to which it adds; the rest stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nlu import cache, entities, language, lexicon, rating, sentiment, training, urgency, verdict
+from nlu import seeds as seeds_of
+from nlu.calibration import Calibration
+from nlu.entities import Gazetteer
+from nlu.features import terms
+from nlu.heads import Heads
+from nlu.lexicon import Hit, Lexicon
+from nlu.normalise import HEAD, clip, normalise, without_surrogates
+from nlu.rasa_data import TrainingData
+from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding
+
+FALLBACK = "nlu_fallback"
+"""The intent of a message that is none of the assistant's."""
+
+CONFIDENT = 0.35
+"""Below this confidence of the likeliest intent it is FALLBACK, with what is missing to 1 as confidence."""
+
+MOST_EVIDENCE = 6
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model; threads may share it. Made by `train` or `load_or_train`."""
+
+    lexicon: Lexicon
+    heads: Heads
+    gazetteer: Gazetteer
+    examples: dict[str, str]
+    """Normalised example → intent: what was taught word for word is certain."""
+
+    def parse(self, text: str, *, language: Language | None = None) -> Understanding:
+        """What `text` says. `language` is what the customer was last heard in, for a text that shows none itself. Of a
+        text longer than 1,200 characters only the first 800 and the last 400 are read. Never raises for any text."""
+        return self.parse_many((text,), languages=(language,))[0]
+
+    def parse_many(
+        self, texts: Sequence[str], *, languages: Sequence[Language | None] | None = None
+    ) -> list[Understanding]:
+        """As `parse`, for many texts in order; 30 to 60 together are the cheapest."""
+        if not texts:
+            return []
+        readings = [self._read(text, hint) for text, hint in zip(texts, languages or (None,) * len(texts), strict=True)]
+        scores = self.heads.scores([self.heads.rows(reading.terms) for reading in readings])
+        verdicts = verdict.decide(scores, [reading.leaning for reading in readings], self.heads)
+        return [self._conclude(*each) for each in zip(readings, verdicts, strict=True)]
+
+    def _read(self, given: str, hint: Language | None) -> _Reading:
+        whole = without_surrogates(given)
+        written, shift = clip(whole)
+        text = normalise(written, self.lexicon.table)
+        spoken = language.detect(text, hint)
+        hits = self.lexicon.find(text)
+        judged = sentiment.judgements(hits, sentiment.REACH[spoken])
+        leaning = sentiment.balance(judged)
+        if (rated := rating.find(text)) is not None:
+            leaning = min(1.0, max(-1.0, leaning + (rated.score - _SO_SO) / (100 - _SO_SO)))
+        return _Reading(whole, written, shift, text, spoken, hits, judged, rated, leaning, terms(text, hits))
+
+    def _conclude(self, reading: _Reading, found: verdict.Verdict) -> Understanding:
+        text, hits, rated = reading.text, reading.hits, reading.rated
+        named = entities.find(text, reading.written, self.gazetteer)
+        alarm = urgency.alarm(text, hits, named, found.score, found.natures[0] in _COMPLAINED)
+        emotions = sentiment.emotions(hits, found.label, self.lexicon)
+        return Understanding(
+            text=reading.whole,
+            language=reading.language,
+            intent=self._intent(text, found),
+            sentiment=Sentiment(found.label, found.score),
+            emotions=emotions,
+            nature=found.natures,
+            aspect=found.aspects,
+            view=verdict.view(found.natures, found.aspects, emotions),
+            urgency=alarm.urgency,
+            rating=rated.score if rated else None,
+            entities=_placed(named, reading.shift) if reading.shift else named,
+            evidence=self._evidence(reading, found, alarm.places),
+        )
+
+    def _intent(self, text: str, found: verdict.Verdict) -> Intent:
+        if taught := self.examples.get(text.strip()):
+            return Intent(taught, 1.0)
+        if found.confidence < CONFIDENT:
+            return Intent(FALLBACK, 1.0 - found.confidence)
+        return Intent(found.intent, found.confidence)
+
+    def _evidence(
+        self, reading: _Reading, found: verdict.Verdict, alarming: Sequence[tuple[int, int]]
+    ) -> tuple[str, ...]:
+        """The words that decided, as typed: the rating, what alarmed, the weightiest judgements; where no list has a
+        word for it, the terms that moved the heads."""
+        places = [(reading.rated.start, reading.rated.end)] if reading.rated else []
+        places += alarming
+        if found.label != "neutral":
+            sign = 1 if found.label == "positive" else -1
+            telling = [judged for judged in reading.judgements if judged.weight * sign > 0]
+            if len(telling) > 1:
+                telling.sort(key=lambda judged: -abs(judged.weight))
+            places += [(judged.start, judged.end) for judged in telling]
+            if not places:
+                for term in self.heads.decisive(reading.terms, 1 + sign):
+                    at = reading.text.find(term)
+                    if at >= 0 and len(term) > 1:
+                        places.append((at, at + len(term)))
+        words: list[str] = []
+        for start, end in places:
+            word = reading.written[start:end].strip()
+            if word and _SEAM not in word and not any(word in other for other in words):
+                words.append(word)
+        return tuple(words[:MOST_EVIDENCE])
+
+
+def train(data: TrainingData, seeds: Path | None = None) -> Model:
+    """Train on the assistant's examples and the sentences in `seeds` (a folder; None: Earful's own). Takes seconds; the
+    same input gives the same model. Raises content.DataError for a seed or a word list that cannot be used."""
+    words = lexicon.load()
+    known = seeds_of.load(words.aspects, seeds or seeds_of.DIRECTORY)
+    return Model(
+        lexicon=words,
+        heads=training.fit(words, data, known),
+        gazetteer=training.gazetteer(words, data),
+        examples=_examples(data, words),
+    )
+
+
+def load_or_train(data: TrainingData, cache_dir: Path) -> Model:
+    """The model for `data`, from `cache_dir` if it was trained before by this very code and content, else trained and
+    kept there. A damaged file is trained again; a folder that cannot be written costs the training at each start."""
+    path = cache_dir / f"nlu-{fingerprint(data)}.npz"
+    if (kept := cache.load(path)) is not None:
+        try:
+            return _thawed(*kept, data)
+        except (KeyError, TypeError, ValueError, IndexError):
+            pass  # whole, but not ours: as good as damaged
+    model = train(data)
+    with suppress(OSError):
+        cache.save(path, {"weights": model.heads.weights}, _frozen(model))
+    return model
+
+
+def fingerprint(data: TrainingData) -> str:
+    """What a model depends on, as a name: the training data, Earful's seeds and word lists, and the code in nlu/."""
+    room = Path(__file__).parent
+    return cache.key(
+        json.dumps(asdict(data), ensure_ascii=True, sort_keys=True).encode(), cache.tree(room, ".py", ".yml")
+    )
+
+
+class _Reading(NamedTuple):
+    """A text as one pass found it: `whole` as typed; `written` what is read of it as typed, `text` the same
+    normalised."""
+
+    whole: str
+    written: str
+    shift: int
+    text: str
+    language: Language
+    hits: list[Hit]
+    judgements: list[sentiment.Judgement]
+    rated: rating.Rating | None
+    leaning: float
+    terms: list[str]
+
+
+def _placed(found: Sequence[Entity], shift: int) -> tuple[Entity, ...]:
+    """Entities of a clipped text where they stand in the whole one; what lies across the seam is none."""
+    head = [entity for entity in found if entity.end <= HEAD]
+    tail = [entity for entity in found if entity.start > HEAD]
+    return (*head, *(replace(entity, start=entity.start + shift, end=entity.end + shift) for entity in tail))
+
+
+def _examples(data: TrainingData, words: Lexicon) -> dict[str, str]:
+    return {normalise(text, words.table).strip(): name for name, texts in data.intents.items() for text in texts}
+
+
+def _frozen(model: Model) -> dict[str, Any]:
+    heads = model.heads
+    return {
+        "lexicon": model.lexicon.as_json(),
+        "vocabulary": heads.vocabulary,
+        "natures": heads.natures,
+        "aspects": heads.aspects,
+        "intents": heads.intents,
+        "calibration": asdict(heads.calibration),
+    }
+
+
+def _thawed(arrays: dict[str, Any], facts: dict[str, Any], data: TrainingData) -> Model:
+    words = Lexicon.from_json(facts["lexicon"])
+    given = facts["calibration"]
+    heads = Heads(
+        vocabulary=tuple(facts["vocabulary"]),
+        weights=np.asarray(arrays["weights"], np.float32),
+        natures=tuple(facts["natures"]),
+        aspects=tuple((nature, aspect) for nature, aspect in facts["aspects"]),
+        intents=tuple(facts["intents"]),
+        calibration=Calibration(tone=given["tone"], neutral=tuple(given["neutral"])),
+    )
+    if heads.weights.shape != (len(heads.vocabulary) + 2, heads.columns[-1].stop + 1):
+        raise ValueError("the weights do not fit the vocabulary")
+    return Model(words, heads, training.gazetteer(words, data), _examples(data, words))
+
+
+_SEAM = "\n"
+_SO_SO = 60.0  # three stars: neither praise nor blame
+_COMPLAINED = frozenset({"product", "service", "price", "logistics", "complaint"})

@@ -1,0 +1,110 @@
+"""Linear heads by ridge regression in closed form, with the leave-one-out answer for every training text.
+
+Kernel ridge (Saunders et al. 1998): with K the cosine kernel of the texts, A = (K + D)^-1 Y and the weights are X^T A,
+where D is diagonal, `stiffness` over the weight of each text. The answer for text i of a model that was not shown
+text i is Y_i - A_i / ((K + D)^-1)_ii (Rasmussen and Williams 2006, 5.12): what honest calibration needs, for free.
+Nothing is random, so the same examples give the same heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+BIAS = 0.3  # what the constant term weighs beside a text's terms, whose vector has length 1
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`weights` for each term of the vocabulary and, in the last row, the constant; a column for each target.
+    `unseen` is each training text's answer by a model that was not shown it."""
+
+    weights: Floats
+    unseen: Floats
+
+
+def vocabulary(texts: Sequence[Sequence[str]], at_least: int = 2) -> tuple[list[str], Floats]:
+    """The terms that `at_least` so many texts have, sorted, and their weights (smoothed inverse document frequency)."""
+    count: dict[str, int] = {}
+    for text in texts:
+        for term in set(text):
+            count[term] = count.get(term, 0) + 1
+    kept = sorted(term for term, times in count.items() if times >= at_least)
+    frequencies = np.array([count[term] for term in kept], dtype=np.float32)
+    return kept, (np.log((1 + len(texts)) / (1 + frequencies)) + 1).astype(np.float32)
+
+
+def rows(text: Sequence[str], places: Mapping[str, int]) -> list[int]:
+    """The vocabulary's rows that a text has, each once."""
+    return list({place for term in text if (place := places.get(term)) is not None})
+
+
+def fit(
+    texts: Sequence[Sequence[int]], idf: Floats, targets: Floats, weight: Floats | None = None, stiffness: float = 1.0
+) -> Fit:
+    """Heads for `targets` (texts by targets) over `texts` (vocabulary rows); `weight` says how much a text counts."""
+    unit = [_unit(text, idf) for text in texts]
+    kernel = _gram(texts, unit, len(idf))
+    kernel += np.float32(BIAS * BIAS)
+    ridge = np.full(len(texts), stiffness, np.float32) if weight is None else (stiffness / weight).astype(np.float32)
+    kernel[np.diag_indices_from(kernel)] += ridge
+    root = _inverse_root(kernel)
+    dual = root.T @ (root @ targets)
+    unseen = targets - dual / np.einsum("ij,ij->j", root, root)[:, None]
+    weights = np.zeros((len(idf) + 1, targets.shape[1]), np.float32)
+    for place, text in enumerate(texts):
+        if text:
+            weights[text] += unit[place][:, None] * dual[place]
+    weights[-1] = BIAS * BIAS * dual.sum(axis=0)
+    return Fit(weights, unseen.astype(np.float32))
+
+
+def _inverse_root(matrix: Floats) -> Floats:
+    """The lower triangular R with R.T @ R the inverse of a positive definite matrix (its Cholesky factor's inverse), by
+    halves: nearly all of it is matrix products, which takes a fifth of the time of numpy's general inverse."""
+    size = len(matrix)
+    if size <= 64:
+        return np.linalg.inv(np.linalg.cholesky(matrix)).astype(np.float32)
+    half = size // 2
+    first = _inverse_root(matrix[:half, :half])
+    below = matrix[half:, :half] @ first.T
+    last = _inverse_root(matrix[half:, half:] - below @ below.T)
+    whole = np.zeros_like(matrix)
+    whole[:half, :half], whole[half:, half:] = first, last
+    whole[half:, :half] = -last @ (below @ first)
+    return whole
+
+
+def _unit(text: Sequence[int], idf: Floats) -> Floats:
+    values = idf[np.asarray(text, dtype=np.intp)]
+    return (values / max(float(np.sqrt(values @ values)), 1e-6)).astype(np.float32)
+
+
+def _gram(texts: Sequence[Sequence[int]], unit: Sequence[Floats], size: int) -> Floats:
+    """Cosines of all pairs. Terms of many texts go through one dense product, the others pair by pair."""
+    having: list[list[int]] = [[] for _ in range(size)]
+    values: list[list[float]] = [[] for _ in range(size)]
+    for place, (text, weights) in enumerate(zip(texts, unit, strict=True)):
+        for term, value in zip(text, weights.tolist(), strict=True):
+            having[term].append(place)
+            values[term].append(value)
+    common = [term for term in range(size) if len(having[term]) > _COMMON]
+    dense = np.zeros((len(texts), len(common)), np.float32)
+    for column, term in enumerate(common):
+        dense[having[term], column] = values[term]
+    kernel = dense @ dense.T
+    for term in range(size):
+        if 0 < len(having[term]) <= _COMMON:
+            at = np.array(having[term])
+            value = np.array(values[term], np.float32)
+            kernel[at[:, None], at] += value[:, None] * value
+    return kernel
+
+
+_COMMON = 40

@@ -1,0 +1,111 @@
+"""Labelled sentences written for Earful: what the heads for sentiment, nature and aspect learn from.
+
+A file has `language` and any of these blocks, one sentence or pair a line:
+  pairs:        topics | what an unhappy customer says | what a happy one says of the same thing
+  singles:      topics | negative, neutral or positive | sentence
+  questions:    sentence (somebody wants to know something; no judgement)
+  neutral:      sentence (greetings, answers, facts)
+Topics are `nature/aspect` of lexicon/topics.yml with the main one first, or `none`, `other`, `complaint` (no object is
+named), with `suggestion` before them where it is one. Every complaint needs its satisfied twin: heads that see a topic
+only in complaints take the topic for the complaint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast, get_args
+
+from nlu import content
+from nlu.understanding import Language, Nature, Polarity
+
+DIRECTORY = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A labelled sentence. `natures` has the main one first; `aspects` are (nature, aspect) pairs; `question` tells
+    those who want to know something from those who report or answer."""
+
+    text: str
+    language: Language
+    polarity: Polarity
+    natures: tuple[Nature, ...]
+    aspects: tuple[tuple[str, str], ...]
+    question: bool
+
+
+def load(aspects: Sequence[tuple[str, str]], directory: Path = DIRECTORY) -> list[Seed]:
+    """The sentences of all files; `aspects` are those that topics may name. Raises content.DataError with file, line
+    and remedy."""
+    known = set(aspects)
+    return [seed for path in sorted(directory.glob("*.yml")) for seed in _file(path, known)]
+
+
+def _file(path: Path, known: set[tuple[str, str]]) -> Iterator[Seed]:
+    node = content.read(path)
+    fields = node.fields()
+    if "language" not in fields or fields["language"].text() not in get_args(Language):
+        raise node.error("The language is missing.", "Write 'language: zh' or 'language: en' at the top.")
+    language = cast(Language, fields.pop("language").text())
+    for block, members in fields.items():
+        for line, written in members.lines():
+            parts = [part.strip() for part in written.split(" | ")]
+            if len(parts) != _PARTS.get(block, 0):
+                expected = _SHAPES.get(block) or f"one of the blocks {', '.join(_SHAPES)}"
+                raise members.error(f"'{block}' does not read like this.", f"Write {expected}.", line)
+            if block == "pairs":
+                natures, found = _topics(parts[0], known, members, line)
+                yield _seed(parts[1], language, "negative", natures, found)
+                yield _seed(parts[2], language, "positive", natures, found)
+            elif block == "singles":
+                if parts[1] not in get_args(Polarity):
+                    raise members.error(f"'{parts[1]}' is no polarity.", "Use negative, neutral or positive.", line)
+                natures, found = _topics(parts[0], known, members, line)
+                yield _seed(parts[2], language, cast(Polarity, parts[1]), natures, found)
+            else:
+                yield Seed(parts[0], language, "neutral", ("none",), (), block == "questions")
+
+
+def _topics(
+    written: str, known: set[tuple[str, str]], members: content.Node, line: int
+) -> tuple[tuple[Nature, ...], tuple[tuple[str, str], ...]]:
+    natures: list[Nature] = []
+    aspects: list[tuple[str, str]] = []
+    for topic in written.split():
+        nature, _, aspect = topic.partition("/")
+        if nature not in get_args(Nature):
+            raise members.error(f"'{nature}' is no nature.", f"Use one of {', '.join(get_args(Nature))}.", line)
+        if aspect and (nature, aspect) not in known:
+            choices = ", ".join(a for n, a in sorted(known) if n == nature)
+            raise members.error(f"'{topic}' is no topic.", f"Known for {nature}: {choices}.", line)
+        if nature not in natures:
+            natures.append(cast(Nature, nature))
+        if aspect:
+            aspects.append((nature, aspect))
+    return tuple(natures), tuple(aspects)
+
+
+def _seed(
+    text: str,
+    language: Language,
+    polarity: Polarity,
+    natures: tuple[Nature, ...],
+    aspects: tuple[tuple[str, str], ...],
+) -> Seed:
+    if polarity == "positive" and natures[0] not in {"suggestion", "other"}:
+        natures = ("praise", *(nature for nature in natures if nature in _OBJECTS))
+    elif polarity == "negative" and natures == ("none",):
+        natures = ("complaint",)  # it names no object, and is a complaint all the same
+    return Seed(text, language, polarity, natures, aspects, False)
+
+
+_OBJECTS: tuple[Nature, ...] = ("product", "service", "price", "logistics")
+_SHAPES = {
+    "pairs": "'topics | unhappy sentence | happy sentence'",
+    "singles": "'topics | negative, neutral or positive | sentence'",
+    "questions": "one sentence",
+    "neutral": "one sentence",
+}
+_PARTS = {block: shape.count("|") + 1 for block, shape in _SHAPES.items()}
