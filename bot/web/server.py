@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
@@ -11,10 +12,12 @@ import structlog
 from aiohttp import web
 
 from bot.service import SERVICE, Service
+from bot.web.limits import LIMITS, Limits
 
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Table = Iterable[web.AbstractRouteDef]
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -29,14 +32,26 @@ HEADERS = {
 }
 """On every answer that does not set its own: no page of ours runs or loads what is not its own."""
 
+_SORRY = "我们这边出了点问题，请稍后再试。Something went wrong on our side; please try again in a moment. ({number})"
 
-def application(service: Service, tables: Iterable[web.RouteTableDef]) -> web.Application:
+CLOSING: web.AppKey[asyncio.Event] = web.AppKey("closing", asyncio.Event)
+"""Set when the server is about to stop: whoever holds a request open (a socket, a long poll) ends it now."""
+
+
+def application(service: Service, tables: Iterable[Table]) -> web.Application:
     """The application with the routes of every face."""
     app = web.Application(client_max_size=service.settings.body_limit, middlewares=[_manners])
     app[SERVICE] = service
+    app[LIMITS] = Limits()
+    app[CLOSING] = asyncio.Event()
+    app.on_shutdown.append(_say_closing)
     for table in tables:
         app.add_routes(table)
     return app
+
+
+async def _say_closing(app: web.Application) -> None:
+    app[CLOSING].set()
 
 
 def static(table: web.RouteTableDef, prefix: str, directory: Path) -> None:
@@ -72,10 +87,12 @@ async def _manners(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         response = error
     except Exception as error:
+        if isinstance(error, ConnectionResetError) and (request.transport is None or request.transport.is_closing()):
+            raise  # they hung up: there is nobody to answer, and nothing went wrong here
         failed = True
         number = uuid.uuid4().hex[:8]
         log.error("request failed", incident=number, path=_route(request), error=type(error).__name__, exc_info=True)
-        response = web.HTTPInternalServerError(text=f"Something went wrong on our side. Incident {number}.")
+        response = web.HTTPInternalServerError(text=_SORRY.format(number=number))
     if not response.prepared:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)

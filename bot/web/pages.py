@@ -1,0 +1,22 @@
+"""Pages for people without an account: the start page, and those behind signed links."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.service import SERVICE
+from bot.web import case_page, form_page, rating_page
+from bot.web.language import language_of
+from bot.web.rendering import page
+
+_own = web.RouteTableDef()
+
+
+@_own.get("/")
+async def start(request: web.Request) -> web.Response:
+    """Where somebody who has just started the service looks first."""
+    service = request.app[SERVICE]
+    return page(request, "start", language_of(request, service.settings.language), address=service.settings.address)
+
+
+routes: list[web.AbstractRouteDef] = [*_own, *rating_page.routes, *case_page.routes, *form_page.routes]
