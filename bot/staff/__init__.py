@@ -1,0 +1,1 @@
+"""Who works here: accounts, roles, passwords, sessions, and what each of them did."""
