@@ -1,0 +1,13 @@
+"""Every route of the desk. `bot.app` adds these to the application; nothing else is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.desk import api, pages, socket  # each adds its own
+from bot.desk.table import routes
+from bot.web.server import static
+
+static(routes, "/desk/static", Path(__file__).parent / "static")
+
+__all__ = ["api", "pages", "routes", "socket"]

@@ -1,0 +1,83 @@
+"""The one socket of an open desk. It says which conversations changed, never what was said: the page reads that."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import orjson
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from bot.desk.guard import Problem, admitted, member_of, same_origin
+from bot.desk.room import Room, room
+from bot.desk.table import routes
+from bot.desk.words import language_of, said
+from bot.web.server import CLOSING
+
+TICK = 20.0
+"""Seconds between two signs of life. With each the session is looked at again."""
+
+SIGNED_OUT = 4401
+"""Close code: the session has ended, sign in again. (4000 to 4999 are an application's own.)"""
+
+
+@routes.get("/desk/ws")
+async def watch(request: web.Request) -> web.StreamResponse:
+    """Tells `{"type": "hello" | "tick"}` and `{"type": "changed", "conversations": [...], "all": bool}`."""
+    try:
+        if not same_origin(request):
+            raise Problem(403, "origin")
+        await admitted(request)
+    except Problem as problem:
+        return web.Response(status=problem.status, text=said(f"error.{problem.code}", language_of(request)))
+    socket = web.WebSocketResponse(heartbeat=TICK, max_msg_size=4_096)
+    await socket.prepare(request)
+    here = room(request)
+    tasks = [
+        asyncio.create_task(_tell(request, here, socket), name="desk-socket"),
+        asyncio.create_task(_closing(request, socket), name="desk-closing"),
+    ]
+    try:
+        async for message in socket:  # the page says nothing; reading is how its end is noticed
+            if message.type is WSMsgType.ERROR:
+                break
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return socket
+
+
+async def _closing(request: web.Request, socket: web.WebSocketResponse) -> None:
+    await request.app[CLOSING].wait()
+    await socket.close(code=WSCloseCode.GOING_AWAY)
+
+
+async def _tell(request: web.Request, here: Room, socket: web.WebSocketResponse) -> None:
+    clock = asyncio.get_running_loop().time
+    with contextlib.suppress(ConnectionError):
+        async with here.board.seat() as seat:
+            await _send(socket, {"type": "hello"})
+            looked = clock()
+            while not socket.closed:
+                news = await seat.news(max(0.0, looked + TICK - clock()))
+                if news is not None:
+                    changed, missed = news
+                    await _send(socket, {"type": "changed", "conversations": changed, "all": missed})
+                if clock() < looked + TICK:
+                    continue
+                looked = clock()
+                if await _gone(request):
+                    await socket.close(code=SIGNED_OUT)
+                    return
+                await _send(socket, {"type": "tick"})
+
+
+async def _gone(request: web.Request) -> bool:
+    member = await member_of(request, renew=False)
+    return member is None or member.must_change
+
+
+async def _send(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+    await socket.send_str(orjson.dumps(message).decode())

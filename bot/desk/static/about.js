@@ -1,0 +1,82 @@
+// The right: who this is, what is open, how they rated us.
+
+import { h, icon, show } from "./dom.js";
+import { channelName, initial, nameOf, shade } from "./list.js";
+import { brief, date, full, has, moment, now, span, t } from "./words.js";
+
+/** The customer pane. `on.close()`. */
+export function makeAbout(pane, on) {
+  const body = h("div.scroll", { tabindex: "0" });
+  pane.append(h("header.top", null, h("button.plain.back", { type: "button", "aria-label": t("about.close"), onclick: () => on.close() }, icon("back")), h("h2", null, t("about.heading"))), body);
+
+  return {
+    draw(talk) {
+      pane.classList.toggle("none", !talk);
+      if (!talk) return body.replaceChildren();
+      show(body, [{ row: { name: talk.conversation.name, id: talk.conversation.id }, customer: talk.customer }], () => "all", ({ row, customer }) =>
+        h("div", null, person(row, customer), section("cases", cases(customer)), section("ratings", ratings(customer)), others(customer)));
+      return deadlines(body);
+    },
+  };
+}
+
+const section = (name, content) => h(`section.${name}`, null, h("h3", null, t(`about.${name}`)), content);
+const nothing = (words) => h("p.nothing", null, words);
+const fact = (name, value, dir) => (value ? h("div", null, h("dt", null, name), h("dd", { dir }, value)) : null);
+
+function person(row, customer) {
+  const name = nameOf(row);
+  const segment = customer.segment && (has(`segment.${customer.segment}`) ? t(`segment.${customer.segment}`) : customer.segment);
+  const ways = customer.addresses.map((each) => h("li", null, icon(each.channel), h("span", { dir: "auto" }, each.address || t("about.visitor")), h("span.sr", null, channelName(each.channel)),
+    each.stopped ? h("span.tag.important", null, icon("held"), t("about.stopped")) : null, each.blocked ? h("span.tag.important", null, icon("cross"), t("about.blocked")) : null));
+  return h("section.person", null,
+    h(`span.face.big.${shade(customer.id)}`, { "aria-hidden": "true" }, initial(name)),
+    h("h3.name", { dir: "auto" }, name),
+    segment ? h("p.segment", null, customer.segment === "high_value" ? icon("star") : null, segment) : null,
+    h("ul.ways", { "aria-label": t("about.contact") }, ways),
+    h("dl", null, fact(t("about.phone"), customer.phone, "ltr"), fact(t("about.email"), customer.email, "ltr"), fact(t("about.external_id"), customer.external_id, "auto"),
+      fact(t("about.language"), customer.language && t(`language.${customer.language}`)), fact(t("about.since"), date(customer.since))));
+}
+
+function cases(customer) {
+  if (!customer.cases.length) return nothing(t("about.no_cases"));
+  const open = customer.cases.filter((each) => each.open);
+  const settled = customer.cases.filter((each) => !each.open);
+  return [h("ul", null, open.map(drawCase)), settled.length ? h("details", null, h("summary", null, `${t("about.settled")} (${settled.length})`), h("ul", null, settled.map(drawCase))) : null];
+}
+
+function drawCase(each) {
+  const fields = Object.entries(each.fields || {}).map(([name, value]) => fact(has(`field.${name}`) ? t(`field.${name}`) : name, String(value), "auto"));
+  const due = each.responded_at ? h("p.due.met", null, icon("done"), t("about.responded", { time: moment(each.responded_at) }))
+    : each.open ? h("p.due", { "data-due": each.respond_by, title: full(each.respond_by) }) : null;
+  return h("li.case", null,
+    h("p.line", null, h("b", null, `#${each.number}`), h(`span.tag.${each.urgency}`, null, each.urgency === "normal" ? null : icon("bang"), t(`urgency.${each.urgency}`)), h("span.tag", null, each.state_name)),
+    h("p.what", { dir: "auto" }, each.title), due,
+    h("dl", null, fact(t("about.department"), each.department), fact(t("about.owner"), each.owner, "auto"), fields));
+}
+
+/** Each deadline says how long is left, or by how much it is missed. */
+export function deadlines(root) {
+  for (const element of root.querySelectorAll("[data-due]")) {
+    const left = Date.parse(element.dataset.due) - now();
+    const words = `${t(left < 0 ? "about.late" : "about.left", { time: span(left) })} · ${t("about.respond_by", { time: moment(element.dataset.due) })}`;
+    if (element.dataset.words === words) continue;
+    element.dataset.words = words;
+    element.className = `due ${left < 0 ? "late" : left < 1800000 ? "soon" : ""}`;
+    element.replaceChildren(icon(left < 0 ? "bang" : "clock"), words);
+  }
+}
+
+function ratings(customer) {
+  if (!customer.ratings.length) return nothing(t("about.no_ratings"));
+  return h("ul", null, customer.ratings.map((each) => h("li.rating", { title: full(each.at) },
+    h("p.line", null, h("b", null, each.label || `${Math.round(each.score)} / 100`), each.low ? h("span.tag.important", null, icon("frown"), t("about.low")) : null, h("time", null, brief(each.at))),
+    h("p.soft", null, [each.about ? t(`rated.${each.about}`) : "", each.touchpoint || ""].filter(Boolean).join(" · ")),
+    each.answers.filter(Boolean).map((answer) => h("p.answer", { dir: "auto" }, answer)))));
+}
+
+function others(customer) {
+  if (!customer.conversations.length) return null;
+  return section("others", h("ul", null, customer.conversations.map((each) =>
+    h("li", null, h("a", { href: `#/${each.owner === "queue" ? "queue" : each.owner === "bot" ? "bot" : "team"}/${each.id}` }, icon(each.channel), channelName(each.channel), h("time", null, brief(each.active_at)))))));
+}

@@ -1,0 +1,117 @@
+// The agent's own menu, the sheet of shortcuts, questions before what cannot be undone, and words that come and go.
+
+import { h, icon } from "./dom.js";
+import { initial, shade } from "./list.js";
+import { language, me, t } from "./words.js";
+
+const THEMES = ["auto", "light", "dark"];
+const KEYS = [[["J", "K"], "move"], [["1", "2", "3", "4"], "views"], [["C"], "claim"], [["R"], "reply"], [["E"], "resolve"], [["B"], "back"], [["Q"], "requeue"], [["I"], "details"], [["F"], "filter"], [["Enter"], "send"], [["Ctrl", "Enter"], "line"], [["Esc"], "escape"], [["?"], "sheet"]];
+
+export const sound = {
+  on: stored("earful.sound") === "on",
+  context: null,
+  set(on) {
+    sound.on = on;
+    store("earful.sound", on ? "on" : "off");
+    if (on) sound.play(); // lets the browser allow it, and lets people hear what they chose
+  },
+  /** Two soft tones. */
+  play() {
+    if (!sound.on) return;
+    sound.context ||= new AudioContext();
+    const begin = sound.context.currentTime;
+    for (const [at, pitch] of [[0, 660], [0.14, 880]]) {
+      const tone = sound.context.createOscillator();
+      const volume = sound.context.createGain();
+      tone.frequency.value = pitch;
+      volume.gain.setValueAtTime(0.0001, begin + at);
+      volume.gain.exponentialRampToValueAtTime(0.08, begin + at + 0.02);
+      volume.gain.exponentialRampToValueAtTime(0.0001, begin + at + 0.22);
+      tone.connect(volume).connect(sound.context.destination);
+      tone.start(begin + at);
+      tone.stop(begin + at + 0.25);
+    }
+  },
+};
+
+function stored(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function store(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // Kept for as long as the page.
+  }
+}
+
+/** The button with the agent's initial, and what it opens. */
+export function makeMenu() {
+  const chosen = document.documentElement.dataset.theme || "auto";
+  const themes = h("fieldset", null, h("legend", null, t("menu.theme")), h("div.choice", null, THEMES.map((name) =>
+    h("label", null, h("input", { type: "radio", name: "theme", value: name, checked: name === chosen, onchange: () => setTheme(name) }), h("span", null, t(`menu.${name}`))))));
+  const other = language === "zh" ? "en" : "zh";
+  const box = h("div.pop.menu.own", { id: "own", popover: "auto" },
+    h("p.me", null, h("b", { dir: "auto" }, me.name), h("span", null, t(`role.${me.role}`))),
+    themes,
+    h("label.check", null, icon("sound"), t("menu.sound"), h("input", { type: "checkbox", id: "sound", checked: sound.on, onchange: (event) => sound.set(event.target.checked) })),
+    h("button", { type: "button", onclick: () => { location.search = `?lang=${other}`; }, lang: other }, icon("web"), t("page.other_language")),
+    h("button", { type: "button", onclick: () => { box.hidePopover(); sheet(); } }, icon("keys"), t("menu.keys"), h("kbd", null, "?")),
+    h("a", { href: "/desk/password" }, icon("lock"), t("menu.password")),
+    h("form", { method: "post", action: "/desk/sign-out" }, h("button", { type: "submit", id: "sign-out" }, icon("out"), t("menu.sign_out"))));
+  return [h(`button.face.${shade(me.id)}`, { type: "button", id: "me", popovertarget: "own", "aria-label": t("menu.open", { name: me.name }) }, initial(me.name)), box];
+}
+
+function setTheme(name) {
+  document.documentElement.dataset.theme = name;
+  document.cookie = `earful_theme=${name}; path=/; max-age=31536000; samesite=lax`;
+}
+
+let dialog = null;
+
+function open(content, label) {
+  dialog?.close();
+  dialog = h("dialog", { "aria-label": label, onclose: (event) => event.target.remove() }, content);
+  dialog.addEventListener("click", (event) => { if (event.target === event.currentTarget) event.currentTarget.close(); });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+export function sheet() {
+  open([h("h2", null, t("keys.heading")),
+    h("dl.keys", null, KEYS.map(([keys, what]) => h("div", null, h("dt", null, keys.map((key) => h("kbd", null, key))), h("dd", null, t(`keys.${what}`))))),
+    h("form.choose", { method: "dialog" }, h("button.primary", { autofocus: true }, t("keys.close")))], t("keys.heading"));
+}
+
+/** Ask before something that the customer notices. True if the agent means it. */
+export function confirm(heading, words, yes) {
+  return new Promise((resolve) => {
+    let meant = false;
+    const asked = open([h("h2", null, heading), h("p", null, words),
+      h("form.choose", { method: "dialog" }, h("button.button", { type: "submit" }, t("ask.cancel")), h("button.primary", { type: "submit", id: "yes", autofocus: true, onclick: () => { meant = true; } }, yes))], heading);
+    asked.addEventListener("close", () => resolve(meant));
+  });
+}
+
+/** The session has ended: nothing works until they sign in again, and nothing they wrote is lost. */
+export function signedOut() {
+  if (document.getElementById("signed-out")) return;
+  const asked = open([h("h2", { id: "signed-out" }, t("sign_in.title")), h("p", null, t("error.signed_out")), h("p.choose", null, h("a.primary", { href: "/desk/sign-in", autofocus: true }, t("sign_in.submit")))], t("sign_in.title"));
+  asked.addEventListener("cancel", (event) => event.preventDefault());
+}
+
+/** Words that stay for a few seconds; a problem stays until it is closed. */
+export function toast(words, problem = false) {
+  const box = document.getElementById("toasts");
+  const element = h(`div.toast${problem ? ".problem" : ""}`, { role: problem ? "alert" : "status" }, icon(problem ? "bang" : "done"), h("span", null, words),
+    problem ? h("button.plain", { type: "button", "aria-label": t("keys.close"), onclick: () => element.remove() }, icon("close")) : null);
+  for (const old of box.querySelectorAll(problem ? ".problem" : ".toast:not(.problem)")) old.remove();
+  box.append(element);
+  setTimeout(() => element.remove(), problem ? 12000 : 3500);
+}
