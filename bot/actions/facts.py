@@ -1,0 +1,159 @@
+"""What an action may know: the facts beside the message, each with a sensible value where it is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rasa_sdk import Tracker
+
+SURE = 0.6
+"""From this score on a knowledge entry is the answer. About .5 tells right from wrong (see `nlu.retrieval`)."""
+LIKELY = 0.4
+"""From this score on an entry is worth asking about."""
+RAGE = -0.5
+"""At this sentiment or below, anger is strong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entry of the knowledge base that may answer."""
+
+    key: str
+    score: float
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    number: str
+    state: str
+    title: str
+
+
+class Facts:
+    """`tracker.latest_message["metadata"]["earful"]`, read with care: any part of it may be missing or empty."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        message = tracker.latest_message or {}
+        self._told = _mapping(_mapping(message.get("metadata")).get("earful"))
+        self._understanding = _mapping(self._told.get("understanding"))
+        self._entities = [each for each in message.get("entities") or [] if isinstance(each, dict)]
+        self.text = str(message.get("text") or "").strip()
+        self.intent = str(_mapping(message.get("intent")).get("name") or "")
+
+    # ---- the conversation ----
+
+    @property
+    def language(self) -> str | None:
+        found = self._told.get("language")
+        return found if found in ("zh", "en") else None
+
+    @property
+    def channel(self) -> str:
+        return _text(self._told.get("channel"))
+
+    @property
+    def queued(self) -> bool:
+        """The customer waits for a person."""
+        return self._told.get("owner") == "queue"
+
+    @property
+    def position(self) -> int | None:
+        found = _mapping(self._told.get("queue")).get("position")
+        return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
+
+    @property
+    def office_open(self) -> bool:
+        return _mapping(self._told.get("office")).get("open") is not False
+
+    @property
+    def opens_at(self) -> str:
+        return _text(_mapping(self._told.get("office")).get("opens_at"))
+
+    @property
+    def company(self) -> str:
+        return _text(self._told.get("company"))
+
+    def promise(self, urgency: str) -> str:
+        return _text(_mapping(self._told.get("promises")).get(urgency))
+
+    # ---- the customer ----
+
+    @property
+    def reachable(self) -> bool:
+        """We know a phone number or an address to write to."""
+        contact = _mapping(self._told.get("contact"))
+        return bool(_text(contact.get("phone")) or _text(contact.get("email")))
+
+    @property
+    def high_value(self) -> bool:
+        return _mapping(self._told.get("contact")).get("high_value") is True
+
+    @property
+    def cases(self) -> list[OpenCase]:
+        """Open ones, the newest first."""
+        return [
+            OpenCase(str(each["number"]), _text(each.get("state")), _text(each.get("title")))
+            for each in self._told.get("cases") or []
+            if isinstance(each, dict) and each.get("number")
+        ]
+
+    # ---- the message ----
+
+    @property
+    def nature(self) -> list[str]:
+        return [each for each in self._understanding.get("nature") or [] if isinstance(each, str)]
+
+    @property
+    def aspect(self) -> list[str]:
+        return [each[:200] for each in self._understanding.get("aspect") or [] if isinstance(each, str) and each][:20]
+
+    @property
+    def urgency(self) -> str:
+        found = self._understanding.get("urgency")
+        return found if found in ("urgent", "important", "normal") else "normal"
+
+    @property
+    def furious(self) -> bool:
+        """Strong anger: named as such, in a clearly negative message (R3.2)."""
+        score = _mapping(self._understanding.get("sentiment")).get("score")
+        angry = "anger" in (self._understanding.get("emotions") or [])
+        return angry and isinstance(score, int | float) and score <= RAGE
+
+    @property
+    def rating(self) -> float | None:
+        """A rating in words, or that of a tapped button: 0 to 100."""
+        for found in (self._understanding.get("rating"), self.entity("rating")):
+            try:
+                score = float(found) if found is not None else -1.0
+            except (TypeError, ValueError):
+                continue
+            if 0 <= score <= 100:
+                return score
+        return None
+
+    @property
+    def knowledge(self) -> list[Hit]:
+        """Best first."""
+        found: list[Hit] = []
+        for each in self._told.get("knowledge") or []:
+            score = each.get("score") if isinstance(each, dict) else None
+            if isinstance(score, int | float) and each.get("key") and each.get("answer"):
+                key, question, answer = (_text(each.get(name)) for name in ("key", "question", "answer"))
+                found.append(Hit(key, float(score), question or key, answer))
+        return found
+
+    def entity(self, name: str) -> str | None:
+        """The last value of this entity in the message."""
+        found = [each.get("value") for each in self._entities if each.get("entity") == name]
+        return str(found[-1]).strip() or None if found and found[-1] is not None else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,47 @@
+"""Every custom action, by class: what the executor runs, and what `earful actions` serves to a Rasa server."""
+
+from __future__ import annotations
+
+from rasa_sdk import Action
+
+from bot.actions.answering import Answer, Judged, NoneOfThese, NotUnderstood
+from bot.actions.begin_turn import BeginTurn
+from bot.actions.complaining import CompleteCase, NoteDetails, OpenCase, ReasonGiven
+from bot.actions.contact import RememberContact
+from bot.actions.details_form import ValidateCaseDetailsForm
+from bot.actions.executor import Executor
+from bot.actions.people import AskPerson, Cancel, QueuePosition, StaySilent
+from bot.actions.reason_form import ValidateRatingReasonForm
+from bot.actions.talking import CaseStatus, Greet, Resume, Stop, TakeRating
+
+ACTIONS: tuple[type[Action], ...] = (
+    Answer,
+    AskPerson,
+    BeginTurn,
+    Cancel,
+    CaseStatus,
+    CompleteCase,
+    Greet,
+    Judged,
+    NoneOfThese,
+    NotUnderstood,
+    NoteDetails,
+    OpenCase,
+    QueuePosition,
+    ReasonGiven,
+    RememberContact,
+    Resume,
+    StaySilent,
+    Stop,
+    TakeRating,
+    ValidateCaseDetailsForm,
+    ValidateRatingReasonForm,
+)
+
+
+def executor() -> Executor:
+    """A new executor with every action registered."""
+    made = Executor()
+    for action in ACTIONS:
+        made.register_action(action)
+    return made
