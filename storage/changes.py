@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
 
 from storage.database import Conflict
+from storage.sets import one_of
 from storage.tables import metadata
 
 _ORDER = {
@@ -93,11 +94,11 @@ def _check(connection: Connection, guards: Iterable[Guard]) -> None:
         wanted = by_table[table]
         statement = (
             select(table.c.id, table.c.version)
-            .where(table.c.id.in_(sorted(wanted)))
+            .where(one_of(table.c.id, "ids"))
             .order_by(table.c.id)
             .with_for_update(key_share=True)  # FOR NO KEY UPDATE; SQLite has one writer
         )
-        found = {row[0]: row[1] for row in connection.execute(statement)}
+        found = {row[0]: row[1] for row in connection.execute(statement, {"ids": list(wanted)})}
         moved = [row for row, version in wanted.items() if found.get(row) != version]
         if moved:
             raise Conflict(f"{table.name} {moved} moved on")

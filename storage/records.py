@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
 from typing import Any, ClassVar, Self
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
@@ -21,7 +20,12 @@ class Record:
 
     @classmethod
     def select(cls) -> Select[Any]:
-        return select(*_columns(cls))  # type: ignore[arg-type] # mypy does not see that a class is hashable
+        return select(*cls.columns())
+
+    @classmethod
+    def columns(cls) -> Sequence[ColumnElement[Any]]:
+        """The columns of `table` that the fields are read from, in their order."""
+        return [cls.table.c[field.name] for field in fields(cls)]
 
     @classmethod
     def find(cls, connection: Connection, *where: ColumnElement[bool]) -> list[Self]:
@@ -33,11 +37,6 @@ class Record:
     def one(cls, connection: Connection, *where: ColumnElement[bool]) -> Self | None:
         row = connection.execute(cls.select().where(*where).limit(1)).first()
         return None if row is None else cls(*row)
-
-
-@cache
-def _columns(record: type[Record]) -> Sequence[ColumnElement[Any]]:
-    return [record.table.c[field.name] for field in fields(record)]
 
 
 @dataclass(frozen=True, slots=True)

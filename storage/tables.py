@@ -135,6 +135,7 @@ outbox = _table(
     Column("channel", String(40), nullable=False),
     Column("account", String(100), nullable=False),
     Column("address", String(300), nullable=False),
+    Column("place", String(500), nullable=False),  # channel:account:address, in one
     Column("kind", String(20), nullable=False),  # reply (fenced by owner_epoch), notice, survey, consent, agent
     Column("form", String(20), nullable=False),  # text, toast, edit, public_reply, private_reply
     Column("owner_epoch", Integer),
@@ -153,9 +154,7 @@ outbox = _table(
     _when("finished_at"),
     Index(
         "ix_outbox_open",
-        "channel",
-        "account",
-        "address",
+        "place",
         "id",
         postgresql_where=text("state in ('queued', 'sending')"),
         sqlite_where=text("state in ('queued', 'sending')"),

@@ -12,11 +12,10 @@ from bot.loop.state import LaneState
 from storage import changes
 from storage.changes import Later
 from storage.database import Conflict
+from storage.sets import one_of
 from storage.tables import inbox, knowledge, messages, outbox, rating_history, ratings, timers
 
-_DONE = (
-    update(inbox).where(inbox.c.id.in_(bindparam("ids", expanding=True)), inbox.c.state == "new").values(state="done")
-)
+_DONE = update(inbox).where(one_of(inbox.c.id, "ids"), inbox.c.state == "new").values(state="done")
 _DEAD = update(inbox).where(inbox.c.id == bindparam("row")).values(state="dead", reason=bindparam("why"))
 _CANCEL = CANCEL_TIMER.where(timers.c.subject == bindparam("about"), timers.c.kind == bindparam("what"))
 _RECEIPT = (

@@ -243,6 +243,7 @@ class Effects:
             "channel": self.state.channel,
             "account": self.state.account,
             "address": self.state.thread,
+            "place": f"{self.state.channel}:{self.state.account}:{self.state.thread}",
             "kind": kind,
             "form": form,
             "owner_epoch": None,

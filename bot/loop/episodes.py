@@ -117,7 +117,7 @@ class Episodes:
 
         def work(connection: Connection) -> _Facts:
             met = contacts.meet(connection, reported.person, reported.places, now, actor)
-            return _Facts(met, _last_asked(connection, met.contact))
+            return _Facts(met, _asked(connection, met.contact))
 
         facts = await self.database.write(work)
         self.turns.sent((), facts.met.moved)
@@ -131,11 +131,15 @@ class Episodes:
             wanted=reported.survey,
         )
         reaches = [self._reach(address) for address in facts.met.addresses]
-        decision = selection.decide(self.asking.surveys, occasion, reaches, facts.last_asked, now)
-        if isinstance(decision, Send):
-            definition = decision.definition
-            if now >= reported.ended_at + definition.delay + definition.expires:
-                return Suppressed(TOO_OLD, definition)  # type: ignore[arg-type] # history that is imported, not selected
+        decision = selection.decide(self.asking.surveys, occasion, reaches, None, now)
+        if isinstance(decision, Suppressed):
+            return decision
+        definition = decision.definition
+        if now >= reported.ended_at + definition.delay + definition.expires:
+            return Suppressed(TOO_OLD, definition)  # type: ignore[arg-type] # history that is imported, not selected
+        # The cooldown looks both ways: a survey that is planned for later must not come right after this one.
+        if any(abs(decision.at - asked) < definition.cooldown for asked in facts.asked):
+            return Suppressed("cooldown", definition)
         return decision
 
     def _reach(self, address: Address) -> Reach:
@@ -208,10 +212,10 @@ class Episodes:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the decision stands on; `last_asked`: when any survey was last sent to the contact, or is going to be."""
+    """What the decision stands on; `asked`: when surveys were sent to the contact of late, or are going to be."""
 
     met: Met
-    last_asked: datetime | None
+    asked: tuple[datetime, ...]
 
 
 class _Again(Exception):
@@ -238,7 +242,7 @@ def _known(connection: Connection, external_id: str) -> Taken | None:
     return Taken(episode=found[0], survey=found[1], state="awaiting", reason=None)
 
 
-def _last_asked(connection: Connection, contact: int) -> datetime | None:
+def _asked(connection: Connection, contact: int) -> tuple[datetime, ...]:
     survey, timer = tables.surveys.c, tables.timers.c
     rows = connection.execute(
         select(survey.state, survey.progress, timer.due_at)
@@ -257,7 +261,7 @@ def _last_asked(connection: Connection, contact: int) -> datetime | None:
             asked.append(due)
         elif progress is not None:  # one given unasked has none
             asked.append(State.from_json(progress).sent_at)
-    return max(asked, default=None)
+    return tuple(asked)
 
 
 def _episode(reported: Reported, contact: int, now: datetime) -> Insert:

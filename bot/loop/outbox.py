@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Float, Select, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Float, Select, bindparam, func, insert, or_, select, update
 
 from bot.loop.planner import Waiting
 from storage.clock import database_now
+from storage.sets import one_of
 from storage.tables import addresses, attempts, conversations, outbox
 
 Place = tuple[str, str, str]
@@ -33,7 +34,7 @@ class Result:
 
 def heads(connection: Connection, places: Sequence[Place]) -> list[Waiting]:
     """The oldest row of each place, where it is queued."""
-    return [Waiting(*row) for row in connection.execute(_HEADS, {"places": list(places)})]
+    return [Waiting(*row) for row in connection.execute(_HEADS, {"places": [":".join(place) for place in places]})]
 
 
 def claim(connection: Connection, ids: Sequence[int], me: str, lease: float) -> set[int]:
@@ -86,8 +87,8 @@ def give_up_lost(connection: Connection, now: datetime) -> list[str]:
     """Rows whose sender's lease ran out become unknown: nobody can tell whether they arrived. Their lanes."""
     lost = connection.execute(_LOST.where(outbox.c.lease_until < database_now()), {"when": now}).scalars()
     touched = sorted(set(lost))
-    lanes = select(conversations.c.lane).where(conversations.c.id.in_(touched))
-    return list(connection.execute(lanes).scalars()) if touched else []
+    lanes = select(conversations.c.lane).where(one_of(conversations.c.id, "touched"))
+    return list(connection.execute(lanes, {"touched": touched}).scalars()) if touched else []
 
 
 def give_up_all(connection: Connection, now: datetime) -> int:
@@ -107,13 +108,8 @@ def due(connection: Connection, now: datetime) -> list[Place]:
 
 
 _OWN = [field.name for field in fields(Waiting)][:14]  # the rest is the conversation's and the address's
-_place = tuple_(outbox.c.channel, outbox.c.account, outbox.c.address)
 _open = outbox.c.state.in_(["queued", "sending"])
-_first = (
-    select(func.min(outbox.c.id))
-    .where(_open, _place.in_(bindparam("places", expanding=True)))
-    .group_by(outbox.c.channel, outbox.c.account, outbox.c.address)
-)
+_first = select(func.min(outbox.c.id)).where(_open, one_of(outbox.c.place, "places")).group_by(outbox.c.place)
 _HEADS: Select[Any] = (
     select(
         *(outbox.c[name] for name in _OWN),
@@ -133,7 +129,7 @@ _HEADS: Select[Any] = (
 _CLAIM = (
     update(outbox)
     .where(
-        outbox.c.id.in_(bindparam("ids", expanding=True)),
+        one_of(outbox.c.id, "ids"),
         outbox.c.state == "queued",
         or_(
             outbox.c.kind != "reply",

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import BindParameter, Connection, bindparam, func, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from bot.cases.rules import SETTLED
 from bot.loop.events import LoopEvent, TimerDue, decode, place_of
 from channels.base import Comment, Tap, Text
 from storage import tables
 from storage.records import Address, Case, Contact, Conversation, Incoming, Message, Survey, Timer
+from storage.sets import one_of
+from storage.types import UtcDateTime
 
 log = structlog.get_logger()
 
@@ -116,43 +118,43 @@ def _decoded(incoming: Incoming) -> LoopEvent | None:
 
 
 def _conversations(connection: Connection, states: dict[str, LaneState]) -> None:
-    found = [Conversation(*row) for row in connection.execute(_CONVERSATIONS, {"lanes": list(states)})]
-    for conversation in found:
-        states[conversation.lane].conversation = conversation
-    addresses = _by_id(connection, _ADDRESSES, (c.address_id for c in found), Address)
+    for row in connection.execute(_TALKS, {"lanes": list(states)}):
+        talk = Conversation(*row[:_A])
+        _known(states[talk.lane], talk, row[_A:])
     new = {
-        (state.channel, state.account, state.address_key): state
+        f"{state.channel}:{state.account}:{state.address_key}": state
         for state in states.values()
         if state.conversation is None
     }
     if new:
-        for row in connection.execute(_ADDRESSES_BY_KEY, {"keys": list(new)}):
-            address = Address(*row)
-            addresses[address.id] = new[address.channel, address.account, address.address].address = address
-    contacts = _by_id(connection, _CONTACTS, (a.contact_id for a in addresses.values()), Contact)
-    awaiting = {s.address_id: s for s in _all(connection, _AWAITING, addresses, Survey)}
-    cases: dict[int, list[Case]] = defaultdict(list)
-    for case in _all(connection, _OPEN_CASES, contacts, Case):
-        cases[case.contact_id].append(case)
+        keys = {"channels": {state.channel for state in new.values()}, "keys": [s.address_key for s in new.values()]}
+        for row in connection.execute(_PEOPLE, keys):
+            address = Address(*row[: _B - _A])
+            state = new.get(f"{address.channel}:{address.account}:{address.address}")
+            if state:  # the statement finds a few too many: the same id on two accounts
+                _known(state, None, row)
+    people: dict[int, list[LaneState]] = defaultdict(list)
     for state in states.values():
-        talk = state.conversation
-        state.address = addresses[talk.address_id] if talk else state.address
-        if state.address is None:
-            continue
-        state.contact = contacts[state.address.contact_id]
-        state.cases = cases[state.contact.id]
-        state.awaiting = awaiting.get(state.address.id)
-        if state.awaiting:
-            state.surveys[state.awaiting.id] = state.awaiting
-        if talk and talk.owner == "queue":
-            ahead = select(func.count()).select_from(tables.conversations)
-            waiting = tables.conversations.c
-            state.queue_position = (
-                1
-                + connection.execute(
-                    ahead.where(waiting.owner == "queue", waiting.queued_at < talk.queued_at)
-                ).scalar_one()
-            )
+        if state.contact:
+            people[state.contact.id].append(state)
+    for case in _all(connection, _OPEN_CASES, people, Case):
+        for state in people[case.contact_id]:
+            state.cases.append(case)
+    for state in states.values():
+        if state.conversation and state.conversation.owner == "queue":
+            queued = {"since": state.conversation.queued_at}
+            state.queue_position = 1 + connection.execute(_AHEAD, queued).scalar_one()
+
+
+def _known(state: LaneState, talk: Conversation | None, row: Sequence[Any]) -> None:
+    """What one row says of the person behind a lane: address, contact, and the survey that awaits its answer."""
+    address, contact = _B - _A, _C - _A
+    state.conversation = talk
+    state.address = Address(*row[:address])
+    state.contact = Contact(*row[address:contact])
+    if row[contact] is not None:
+        state.awaiting = Survey(*row[contact:])
+        state.surveys[state.awaiting.id] = state.awaiting
 
 
 def _dialogue(
@@ -231,27 +233,44 @@ _inbox_table = tables.inbox
 _UNREAD = (
     Incoming.select()
     .where(
-        _inbox_table.c.lane.in_(bindparam("lanes", expanding=True)),
+        one_of(_inbox_table.c.lane, "lanes"),
         _inbox_table.c.state == "new",
     )
     .order_by(_inbox_table.c.id)
     .limit(bindparam("limit"))
 )
-_CONVERSATIONS = Conversation.select().where(tables.conversations.c.lane.in_(bindparam("lanes", expanding=True)))
-_ids: BindParameter[Any] = bindparam("ids", expanding=True)
-_ADDRESSES = Address.select().where(tables.addresses.c.id.in_(_ids))
-_a = tables.addresses.c
-_ADDRESSES_BY_KEY = Address.select().where(
-    tuple_(_a.channel, _a.account, _a.address).in_(bindparam("keys", expanding=True))
+_A = len(fields(Conversation))
+_B = _A + len(fields(Address))
+_C = _B + len(fields(Contact))
+_talks, _a, _people, _s = tables.conversations, tables.addresses, tables.contacts, tables.surveys
+_behind = (*Address.columns(), *Contact.columns(), *Survey.columns())
+_awaiting = (_s.c.address_id == _a.c.id) & (_s.c.state == "awaiting")
+_TALKS: Select[Any] = (
+    select(*Conversation.columns(), *_behind)
+    .select_from(_talks)
+    .join(_a, _a.c.id == _talks.c.address_id)
+    .join(_people, _people.c.id == _a.c.contact_id)
+    .outerjoin(_s, _awaiting)
+    .where(one_of(_talks.c.lane, "lanes"))
 )
-_CONTACTS = Contact.select().where(tables.contacts.c.id.in_(_ids))
-_MESSAGES = Message.select().where(tables.messages.c.id.in_(_ids))
-_TIMERS = Timer.select().where(tables.timers.c.id.in_(_ids))
-_SURVEYS = Survey.select().where(tables.surveys.c.id.in_(_ids))
-_AWAITING = Survey.select().where(tables.surveys.c.address_id.in_(_ids), tables.surveys.c.state == "awaiting")
+_PEOPLE: Select[Any] = (
+    select(*_behind)
+    .select_from(_a)
+    .join(_people, _people.c.id == _a.c.contact_id)
+    .outerjoin(_s, _awaiting)
+    .where(one_of(_a.c.channel, "channels"), one_of(_a.c.address, "keys"))
+)
+_AHEAD = (
+    select(func.count())
+    .select_from(_talks)
+    .where(_talks.c.owner == "queue", _talks.c.queued_at < bindparam("since", type_=UtcDateTime))
+)
+_MESSAGES = Message.select().where(one_of(tables.messages.c.id, "ids"))
+_TIMERS = Timer.select().where(one_of(tables.timers.c.id, "ids"))
+_SURVEYS = Survey.select().where(one_of(tables.surveys.c.id, "ids"))
 _OPEN_CASES = (
     Case.select()
-    .where(tables.cases.c.contact_id.in_(_ids), tables.cases.c.state.not_in(sorted(SETTLED)))
+    .where(one_of(tables.cases.c.contact_id, "ids"), tables.cases.c.state.not_in(sorted(SETTLED)))
     .order_by(tables.cases.c.id.desc())
 )
 
@@ -259,7 +278,3 @@ _OPEN_CASES = (
 def _all(connection: Connection, statement: Any, ids: Iterable[int], record: type[Any]) -> list[Any]:
     wanted = sorted(set(ids))
     return [record(*row) for row in connection.execute(statement, {"ids": wanted})] if wanted else []
-
-
-def _by_id(connection: Connection, statement: Any, ids: Iterable[int], record: type[Any]) -> dict[int, Any]:
-    return {each.id: each for each in _all(connection, statement, ids, record)}

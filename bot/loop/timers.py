@@ -12,6 +12,7 @@ from bot.loop.events import TimerDue, encode
 from bot.loop.intake import insert_new
 from storage.database import Database
 from storage.records import Timer
+from storage.sets import one_of
 from storage.tables import timers
 
 SCAN = 200
@@ -81,4 +82,4 @@ def _fire(connection: Connection, now: datetime) -> list[str]:
     return [timer.lane for timer in fired]
 
 
-_MOVE = update(timers).where(timers.c.id.in_(bindparam("ids", expanding=True))).values(state=bindparam("to"))
+_MOVE = update(timers).where(one_of(timers.c.id, "ids")).values(state=bindparam("to"))

@@ -283,6 +283,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(40), nullable=False),
         sa.Column("account", sa.String(100), nullable=False),
         sa.Column("address", sa.String(300), nullable=False),
+        sa.Column("place", sa.String(500), nullable=False),
         sa.Column("kind", sa.String(20), nullable=False),
         sa.Column("form", sa.String(20), nullable=False),
         sa.Column("owner_epoch", sa.Integer(), nullable=True),
@@ -308,7 +309,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_open",
         "outbox",
-        ["channel", "account", "address", "id"],
+        ["place", "id"],
         unique=False,
         postgresql_where=sa.text("state in ('queued', 'sending')"),
         sqlite_where=sa.text("state in ('queued', 'sending')"),

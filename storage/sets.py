@@ -1,0 +1,62 @@
+"""`column IN (many values)` as one statement, whatever their number.
+
+An IN list of varying length is another text each time: SQLAlchemy would expand it anew and PostgreSQL prepare it anew.
+Here the values are one parameter: an array on PostgreSQL, JSON on SQLite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from sqlalchemy import ARRAY, BigInteger, BindParameter, ColumnElement, Dialect, Text, TypeDecorator, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.type_api import TypeEngine
+from sqlalchemy.sql.visitors import InternalTraversal
+from sqlalchemy.types import Boolean
+
+
+class _Set(TypeDecorator[Iterable[Any]]):
+    """A set of values as one parameter."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, of: type[BigInteger] | type[Text]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(self.of()) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> Any:
+        values = list(value or ())
+        return values if dialect.name == "postgresql" else orjson.dumps(values).decode()
+
+
+class one_of(ColumnElement[bool]):
+    """Whether `column` is one of the values given as parameter `name`: integers, or texts where the column is one."""
+
+    inherit_cache = True
+    type = Boolean()
+    _traverse_internals = [  # noqa: RUF012 - how SQLAlchemy wants to know what a clause is made of
+        ("column", InternalTraversal.dp_clauseelement),
+        ("values", InternalTraversal.dp_clauseelement),
+    ]
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        self.column = column
+        integers = isinstance(column.type, BigInteger) or column.type.python_type is int
+        self.values: BindParameter[Any] = bindparam(name, type_=_Set(BigInteger if integers else Text))
+
+
+@compiles(one_of, "postgresql")
+def _postgresql(element: one_of, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} = ANY ({compiler.process(element.values, **kw)})"
+
+
+@compiles(one_of, "sqlite")
+def _sqlite(element: one_of, compiler: Any, **kw: Any) -> str:
+    column, values = compiler.process(element.column, **kw), compiler.process(element.values, **kw)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled names and one parameter
