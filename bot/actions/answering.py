@@ -25,7 +25,7 @@ class Answer(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         facts = Facts(tracker)
-        return _answered(dispatcher, facts) or _missed(dispatcher, tracker, facts)
+        return answered(dispatcher, facts) or _missed(dispatcher, tracker, facts)
 
 
 class NotUnderstood(Action):
@@ -38,7 +38,7 @@ class NotUnderstood(Action):
         facts = Facts(tracker)
         if not facts.queued and (facts.urgency == "urgent" or facts.furious):
             return open_case(dispatcher, tracker, facts)
-        return _answered(dispatcher, facts) or _missed(dispatcher, tracker, facts)
+        return answered(dispatcher, facts) or _missed(dispatcher, tracker, facts)
 
 
 class NoneOfThese(Action):
@@ -73,7 +73,7 @@ class Judged(Action):
         return events
 
 
-def _answered(dispatcher: CollectingDispatcher, facts: Facts) -> Events:
+def answered(dispatcher: CollectingDispatcher, facts: Facts) -> Events:
     """Say the answer, or ask which entry was meant. Nothing, if the knowledge base has nothing."""
     hits = facts.knowledge
     chosen = facts.entity("entry")

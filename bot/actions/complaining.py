@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.contact import as_email, as_phone
 from bot.actions.facts import Facts
-from bot.actions.speech import Events, ask_for, hand_off, say, update_case
+from bot.actions.speech import Events, ask_for, hand_off, say
 from bot.engine.commands import SUMMARY_LIMIT, VALUE_LIMIT
 from nlu.understanding import Nature
 
@@ -18,6 +18,8 @@ FORM = "case_details_form"
 NATURES = get_args(Nature)
 WISHES = frozenset(("suggestion", "praise"))
 """Natures that ask for no apology and need no order number."""
+BARE_LENGTH = 32
+"""Longer than this, and the customer has told something."""
 FIELDS = ("order_number", "place")
 """Entities that a case keeps."""
 
@@ -37,16 +39,16 @@ class OpenCase(Action):
 
 
 class ReasonGiven(Action):
-    """What lay behind a low rating: a complaint, unless the customer kept it to themselves."""
+    """What went wrong, asked after a low rating or a tap on "report a problem": a complaint, unless the customer would
+    rather not say."""
 
     def name(self) -> str:
         return "action_reason_given"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         facts = Facts(tracker)
-        reason = tracker.get_slot("rating_reason")
-        events = [SlotSet("rating_reason", None)]
-        if reason:
+        events = [SlotSet("rating_reason", None), SlotSet("complaint", None)]
+        if tracker.get_slot("rating_reason") or tracker.get_slot("complaint"):
             events += open_case(dispatcher, tracker, facts)
         elif facts.intent in ("skip", "deny"):
             say(dispatcher, "utter_never_mind")
@@ -91,8 +93,10 @@ def open_case(dispatcher: CollectingDispatcher, tracker: Tracker, facts: Facts) 
     )
     _acknowledge(dispatcher, tracker, facts, wish)
     events = [
+        SlotSet("details", None),
         SlotSet("order_number", None),
         SlotSet("way_back", None),
+        SlotSet("needs_details", _bare(facts)),
         SlotSet("told", None),
         SlotSet("needs_order_number", not wish and "order_number" not in fields),
         SlotSet("apologised", True if not wish else tracker.get_slot("apologised")),
@@ -118,26 +122,14 @@ def _acknowledge(dispatcher: CollectingDispatcher, tracker: Tracker, facts: Fact
         say(dispatcher, "utter_case_opened", promise=promise)
 
 
+def _bare(facts: Facts) -> bool:
+    """The customer says that they complain, and nothing of what happened."""
+    return set(facts.nature) <= {"complaint", "other", "none"} and not facts.aspect and len(facts.text) <= BARE_LENGTH
+
+
 def _person_needed(facts: Facts) -> str | None:
     if facts.urgency == "urgent":
         return "urgent"
     if facts.furious:
         return "anger"
     return "high_value" if facts.high_value else None
-
-
-class NoteDetails(Action):
-    """Details given unasked: an order number, more about a case that is open."""
-
-    def name(self) -> str:
-        return "action_note_details"
-
-    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        facts = Facts(tracker)
-        fields = {name: found for name in FIELDS if (found := facts.entity(name))}
-        if facts.cases:
-            update_case(dispatcher, fields, facts.text)
-            say(dispatcher, "utter_noted", case_no=facts.cases[0].number)
-        else:
-            say(dispatcher, "utter_details_of_what")
-        return []

@@ -9,7 +9,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.facts import Facts
-from bot.actions.speech import Events, ask_for, say
+from bot.actions.speech import Events, ask_for, say, update_case
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
 _PHONE = re.compile(r"(?<![\w+])\+?\d[\d ()-]{5,20}\d(?!\w)", re.ASCII)
@@ -31,6 +31,8 @@ class RememberContact(Action):
         kept = {kind: value for kind, value in found.items() if value}
         if kept:
             ask_for(dispatcher, "remember", **kept)
+            if facts.cases:
+                update_case(dispatcher, {"contact": found["phone"] or found["email"] or ""})
             say(dispatcher, "utter_contact_thanks")
         else:
             say(dispatcher, "utter_contact_unclear")

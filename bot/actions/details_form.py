@@ -13,8 +13,9 @@ from bot.actions.complaining import FORM
 from bot.actions.contact import as_email, as_phone
 from bot.actions.facts import Facts
 from bot.actions.speech import Events, ask_for, hand_off, update_case
+from bot.engine.commands import VALUE_LIMIT
 
-ORDER = ("order_number", "way_back")
+ORDER = ("details", "order_number", "way_back")
 """What is asked for, in this order."""
 _NUMBER = re.compile(r"(?=[A-Z0-9-]*\d{3})[A-Z0-9][A-Z0-9-]{4,38}[A-Z0-9]", re.IGNORECASE)
 _SKIPPING = frozenset(("skip", "deny", "affirm"))
@@ -31,43 +32,48 @@ class ValidateCaseDetailsForm(FormValidationAction):
         reason = "urgent" if facts.urgency == "urgent" else "anger" if facts.furious else None
         if reason and tracker.get_slot("requested_slot") is not None:
             update_case(dispatcher, {}, facts.text)
-            return hand_off(dispatcher, facts, reason)  # no time for questions
+            taken = [SlotSet(slot, None) for slot in tracker.slots_to_validate()]  # it answered nothing
+            return taken + hand_off(dispatcher, facts, reason)
         events: Events = await super().run(dispatcher, tracker, domain)
         return events
+
+    def validate_details(
+        self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> dict[str, Any]:
+        facts = Facts(tracker)
+        if tracker.get_slot("requested_slot") != "details" or facts.intent in _SKIPPING:
+            return {"details": None}
+        return self._note(dispatcher, facts, "details")
 
     def validate_order_number(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:
         facts = Facts(tracker)
-        if tracker.get_slot("requested_slot") is None:
+        asked = tracker.get_slot("requested_slot")
+        if asked is None:
             return {"order_number": value}  # the message that opened the case: the case has it already
-        if facts.intent in _SKIPPING:
-            return {"order_number": None}
         contact = facts.entity("phone") or facts.entity("email")
         found = facts.entity("order_number") or (None if contact else as_order_number(str(value or "")))
-        if found:
+        if found and facts.intent not in _SKIPPING:
             update_case(dispatcher, {"order_number": found})
-            return {"order_number": found[:200], "told": "order_number"}
-        if not contact and facts.text:
-            update_case(dispatcher, {}, facts.text)
-            return {"order_number": None, "told": "note"}
-        return {"order_number": None}  # a way to reach them is the other slot's affair
+            return {"order_number": found[:VALUE_LIMIT], "told": "order_number"}
+        if asked != "order_number" or contact or facts.intent in _SKIPPING:
+            return {"order_number": None}
+        return self._note(dispatcher, facts, "order_number")
 
     def validate_way_back(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:
         facts = Facts(tracker)
-        if tracker.get_slot("requested_slot") is None:
+        asked = tracker.get_slot("requested_slot")
+        if asked is None:
             return {"way_back": value}
         if facts.intent in _SKIPPING:
             return {"way_back": None}
         found = self._contact(dispatcher, facts)
         if found:
             return {"way_back": found, "told": "way_back"}
-        if tracker.get_slot("requested_slot") == "way_back" and facts.text:
-            update_case(dispatcher, {}, facts.text)
-            return {"way_back": None, "told": "note"}
-        return {"way_back": None}
+        return self._note(dispatcher, facts, "way_back") if asked == "way_back" else {"way_back": None}
 
     async def next_requested_slot(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
@@ -75,6 +81,7 @@ class ValidateCaseDetailsForm(FormValidationAction):
         """The next thing that is missing and was not asked for yet; None ends the form."""
         facts = Facts(tracker)
         wanted = {
+            "details": bool(tracker.get_slot("needs_details")),
             "order_number": bool(tracker.get_slot("needs_order_number")),
             "way_back": facts.channel == "web" and not facts.reachable,
         }
@@ -83,6 +90,13 @@ class ValidateCaseDetailsForm(FormValidationAction):
         missing = (slot for slot in rest if wanted[slot] and tracker.get_slot(slot) is None)
         event: dict[str, Any] = SlotSet("requested_slot", next(missing, None))
         return event
+
+    def _note(self, dispatcher: CollectingDispatcher, facts: Facts, slot: str) -> dict[str, Any]:
+        """What is no answer is kept all the same: the case's people will make sense of it."""
+        if not facts.text:
+            return {slot: None}
+        update_case(dispatcher, {}, facts.text)
+        return {slot: None, "told": "note"}
 
     def _contact(self, dispatcher: CollectingDispatcher, facts: Facts) -> str | None:
         """A phone number or mail address in the message, remembered; None if there is none."""

@@ -1,4 +1,4 @@
-"""The form that asks what lay behind a low rating."""
+"""The forms that ask what went wrong: after a low rating, and after a tap on "report a problem"."""
 
 from __future__ import annotations
 
@@ -10,23 +10,39 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.facts import Facts
 
+_REFUSING = frozenset(("skip", "deny", "affirm"))
+
 
 class ValidateRatingReasonForm(FormValidationAction):
-    """Any words are a reason; a no, or words about something else, end the asking."""
+    """Any words are a reason; a no, or words about something else, end the asking. Asked once."""
+
+    slot = "rating_reason"
 
     def name(self) -> str:
         return "validate_rating_reason_form"
 
-    def validate_rating_reason(
-        self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
-    ) -> dict[str, Any]:
-        refused = tracker.get_slot("requested_slot") is None or Facts(tracker).intent in ("skip", "deny", "affirm")
-        return {"rating_reason": None if refused else value}
+    async def get_validation_events(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        found = tracker.slots_to_validate().get(self.slot)
+        if found is None:
+            return []
+        asked = tracker.get_slot("requested_slot") is not None
+        refused = not asked or Facts(tracker).intent in _REFUSING
+        return [SlotSet(self.slot, None if refused else found)]
 
     async def next_requested_slot(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:
-        """Asked once."""
-        asked = tracker.get_slot("requested_slot")
-        event: dict[str, Any] = SlotSet("requested_slot", "rating_reason" if asked is None else None)
+        asked = tracker.get_slot("requested_slot") is not None
+        event: dict[str, Any] = SlotSet("requested_slot", None if asked else self.slot)
         return event
+
+
+class ValidateComplaintForm(ValidateRatingReasonForm):
+    """The same, for what a customer came to report."""
+
+    slot = "complaint"
+
+    def name(self) -> str:
+        return "validate_complaint_form"
