@@ -1,0 +1,32 @@
+"""Details given unasked: an order number, a place, more about a case that is open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from bot.actions.answering import answered
+from bot.actions.complaining import FIELDS
+from bot.actions.facts import Facts
+from bot.actions.speech import Events, say, update_case
+
+
+class NoteDetails(Action):
+    """They belong to the newest open case. Without one they may be a question, or the beginning of something."""
+
+    def name(self) -> str:
+        return "action_note_details"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        facts = Facts(tracker)
+        if facts.cases:
+            fields = {name: found for name in FIELDS if (found := facts.entity(name))}
+            update_case(dispatcher, fields, facts.text)
+            say(dispatcher, "utter_noted", case_no=facts.cases[0].number)
+            return []
+        events = answered(dispatcher, facts)
+        if not events:
+            say(dispatcher, "utter_details_of_what")
+        return events
