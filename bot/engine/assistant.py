@@ -63,9 +63,9 @@ def load(directory: Path) -> Assistant:
         if path.is_file():
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     domain_root = roots.pop("domain.yml")
+    if domain_root is None:  # everything else would seem unknown
+        report.check()
     domain = read_domain(report, domain_root or Node("domain.yml", 1, {}))
-    if domain_root is None:
-        report.check()  # without a domain everything else would seem unknown
     rules: list[Rule] = []
     examples = ExamplesReader(report, domain)
     for root in roots.values():

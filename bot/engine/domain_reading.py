@@ -63,6 +63,7 @@ class _Reader:
         self._actions: dict[str, tuple[str, int]] = {}
         self._slots: dict[str, Slot] = {}
         self._forms: dict[str, Form] = {}
+        self._requested: list[tuple[str, Node]] = []  # named by conditions, checked once every slot is known
 
     def domain(self, root: Node) -> Domain:
         self._read_intents()
@@ -73,8 +74,11 @@ class _Reader:
             self._read_slot(name, node, form_nodes)
         for name, node in form_nodes.items():
             self._read_form(name, node)
-        for slot, node in self._section("slots").items():
-            self._check_conditions(slot, node)
+        for slot, node in self._requested:
+            if node.value not in self._slots:
+                self._report.add(
+                    node, f"a mapping of the slot `{slot}` names the unknown slot `{node.value}`", "Correct its name"
+                )
         minutes, carry_over = self._session()
         responses = read_responses(
             self._report, self._section("responses"), {*self._intents, *DEFAULT_INTENTS}, self._entities, self._slots
@@ -234,7 +238,7 @@ class _Reader:
             intents=self._intents_of(parts, "intent", what),
             not_intents=self._intents_of(parts, "not_intent", what),
             value=plain(parts["value"]) if "value" in parts else None,
-            conditions=tuple(self._conditions(parts, what, forms)),
+            conditions=tuple(self._conditions(parts, slot, forms)),
             action=action,
         )
 
@@ -261,7 +265,8 @@ class _Reader:
                 )
         return frozenset(names)
 
-    def _conditions(self, parts: Mapping[str, Node], what: str, forms: Mapping[str, Node]) -> list[MappingCondition]:
+    def _conditions(self, parts: Mapping[str, Node], slot: str, forms: Mapping[str, Node]) -> list[MappingCondition]:
+        what = f"a mapping of the slot `{slot}`"
         made: list[MappingCondition] = []
         if "conditions" not in parts:
             return made
@@ -274,18 +279,11 @@ class _Reader:
                 self._report.add(
                     entry["active_loop"], f"{what} names the unknown form `{loop}`", "Add it to `forms`, or correct it"
                 )
-            made.append(MappingCondition(None if loop is None else str(loop), self._optional(entry, "requested_slot")))
+            wanted = self._optional(entry, "requested_slot")
+            if wanted is not None:
+                self._requested.append((slot, entry["requested_slot"]))
+            made.append(MappingCondition(None if loop is None else str(loop), wanted))
         return made
-
-    def _check_conditions(self, slot: str, node: Node) -> None:
-        """Requested slots of conditions, once every slot and form is known."""
-        for mapping in self._slots[slot].mappings if slot in self._slots else ():
-            for condition in mapping.conditions:
-                wanted = condition.requested_slot
-                if wanted is not None and wanted not in self._slots:
-                    self._report.add(
-                        node, f"a mapping of the slot `{slot}` names the unknown slot `{wanted}`", "Correct its name"
-                    )
 
     # ---- forms, session ----
 

@@ -90,7 +90,7 @@ class _Reader:
         if isinstance(parts["steps"].value, tuple) and not steps:
             self._report.add(parts["steps"], f"{what} has no steps", "Give it at least one action")
         intents, more, events = self._steps(steps, what)
-        if steps and not any(isinstance(event, Do) for event in events):
+        if steps and not any(isinstance(step.value, Mapping) and "action" in step.value for step in steps):
             self._report.add(node, f"{what} does nothing", "Add a step `- action: ...`")
         at_start = self._flag(parts, "conversation_start", default=False)
         if at_start and not intents:

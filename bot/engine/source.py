@@ -203,6 +203,10 @@ class _Reading:
             elif isinstance(event, yaml.AliasEvent):
                 self._note(line, "an anchor (&) is used again (*)", "Write the lines out where they are used")
                 self._put(None, line)
+            elif isinstance(event, yaml.CollectionStartEvent) and event.tag not in (None, "!"):
+                self._note(line, f"the tag {event.tag} is not supported", "Write the value without a tag")
+                self.stopped = True
+                return None
             elif isinstance(event, yaml.SequenceStartEvent):
                 self._open.append(_Open(line, [], None))
             elif isinstance(event, yaml.MappingStartEvent):
