@@ -163,6 +163,12 @@ class Asking:
         self._go_on(effects, survey, outcome)
         return True
 
+    def is_low(self, effects: Effects) -> bool:
+        """Whether the survey that awaits its answer here has a low rating already."""
+        survey = effects.state.awaiting
+        progress = self._progress(effects, survey) if survey else None
+        return bool(progress) and State.from_json(progress or {}).low
+
     def page(self, effects: Effects, survey: Survey, answer: Answer) -> Outcome | None:
         """An answer given on the survey's page, which itself shows what comes next."""
         return self._answer(effects, survey, answer, effects.now, "page")

@@ -199,7 +199,7 @@ class People:
         try:
             return await self.turns.act(lane, act)
         except Refused as refused:
-            if refused.refusal.code not in ("taken", "not_yours", "with_agent"):
+            if refused.code not in ("taken", "not_yours", "with_agent"):
                 raise
             # Say who has it: the name is looked up only for those who lost.
             holder["name"] = await self._holder(lane)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,10 @@ GREETING = "/greet"
 SURE = 0.5
 """From this confidence on a request for a person or a new complaint is no answer to a survey's open question."""
 
-NO_ANSWER = frozenset({"ask_human", "complain", "ask_question", "cancel"})
+NO_ANSWER = frozenset({"ask_human", "ask_question", "cancel"})
+
+_WORDLESS = re.compile(r"\S+@\S+|https?://\S+|\S*\d\S*")
+"""An e-mail address, a link, an order number: they show no language."""
 
 
 class Understands(Protocol):
@@ -82,7 +86,8 @@ class Conversations:
         said = [
             (heard, words) for state in states for heard in state.heard if (words := _words(heard.event)) is not None
         ]
-        hints = [_stated(heard.event) for heard, _ in said]
+        spoken = {heard.id: _spoken(state) for state in states for heard in state.heard}
+        hints = [_stated(heard.event) or spoken[heard.id] for heard, _ in said]
         found = await self.understands.parse_many([words[: self.text_limit] for _, words in said], hints)
         understood = {heard.id: each for (heard, _), each in zip(said, found, strict=True)}
         results: list[Effects | Exception] = []
@@ -147,7 +152,10 @@ class Conversations:
         ask for something else."""
         if not bot_may(cast(Owner, effects.owner), "typed_answer"):
             return False
-        return understood.intent.name not in NO_ANSWER or understood.intent.confidence < SURE
+        intent = understood.intent
+        if intent.name == "complain" and not self.asking.is_low(effects):
+            return False  # only after a low rating are angry words what was asked for
+        return intent.name not in NO_ANSWER or intent.confidence < SURE
 
     async def _option(self, effects: Effects, text: str, heard: Heard) -> bool:
         """On a channel without buttons a bare number chooses among the options last listed, by the numbers that they
@@ -263,9 +271,15 @@ def _stated(event: LoopEvent | None) -> Language | None:
     return cast("Language | None", language if language in ("zh", "en") else None)
 
 
+def _spoken(state: LaneState) -> Language | None:
+    """The language of the conversation so far."""
+    known = state.conversation.language if state.conversation else state.contact.language if state.contact else None
+    return cast("Language | None", known)
+
+
 def _shown(text: str, understood: Understanding) -> Language | None:
     """The language that the words show; an order number or an emoji shows none."""
-    return understood.language if any(sign.isalpha() for sign in text) else None
+    return understood.language if any(sign.isalpha() for sign in _WORDLESS.sub("", text)) else None
 
 
 def _brief(understood: Understanding) -> dict[str, Any]:

@@ -188,7 +188,7 @@ class _Player:
 
 def _written(connection: Connection) -> dict[str, Any]:
     def rows(statement: Any) -> list[dict[str, Any]]:
-        return [{name: _json(value) for name, value in row._mapping.items()} for row in connection.execute(statement)]
+        return [{str(name): _json(value) for name, value in row._mapping.items()} for row in connection.execute(statement)]
 
     lane = conversations.c.lane.label("lane")
     said = (
