@@ -10,9 +10,8 @@ from bot.api.operation import Call, Nothing, Operations
 from bot.api.problems import Problem, at
 from bot.api.values import CustomerIn, Given, Line60, Line90, Line100, Line200, Moment, spoken
 from bot.contacts.service import Person, Place
-from bot.loop.episodes import AHEAD, Episodes, Reported, UnknownPlace
+from bot.loop.episodes import AHEAD, Reported, UnknownPlace
 from bot.service import Service
-from channels.base import Capabilities
 
 operations = Operations("episodes")
 
@@ -78,21 +77,11 @@ async def report_episode(call: Call[EpisodeIn, Nothing]) -> EpisodeTaken:
         places=places(said.customer),
     )
     try:
-        taken = await episodes(call.service).take(reported, call.caller.actor)
+        taken = await call.service.episodes.take(reported, call.caller.actor)
     except UnknownPlace as unknown:
         raise unknown_place(call.service, unknown) from None
     decision = SurveyDecision.model_validate({"id": taken.survey, "state": taken.state, "reason": taken.reason})
     return EpisodeTaken(episode=taken.episode, survey=decision)
-
-
-def episodes(service: Service) -> Episodes:
-    """The flow of episodes over the parts of a service."""
-
-    def capabilities_of(channel: str, account: str) -> Capabilities | None:
-        adapter = service.adapter(channel, account)
-        return adapter.capabilities if adapter else None
-
-    return Episodes(service.database, service.clock, service.turns, service.people.asking, capabilities_of)
 
 
 def person(customer: CustomerIn) -> Person:

@@ -5,6 +5,7 @@ An operation is declared once, with its models; the same declaration serves it a
 
 from __future__ import annotations
 
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ Method = Literal["GET", "POST"]
 B = TypeVar("B", bound=BaseModel)
 Q = TypeVar("Q", bound=BaseModel)
 RETRY_AFTER = 2  # seconds
+FRAMES = 8  # of a fault's traceback, the innermost, that are logged
 
 
 class Nothing(BaseModel):
@@ -242,5 +244,9 @@ def _problem(error: Exception, operation: Operation) -> Problem:
             headers={"Retry-After": str(RETRY_AFTER)},
         )
     number = uuid.uuid4().hex[:8]
-    log.error("call failed", incident=number, operation=operation.name, error=type(error).__name__, exc_info=True)
+    # Where, but not what the error says: it may quote what people wrote.
+    where = [
+        f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    ]
+    log.error("call failed", incident=number, operation=operation.name, error=type(error).__name__, where=where)
     return Problem(problems.FAULT, f"Tell your administrator: incident {number}.", incident=number)
