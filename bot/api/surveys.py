@@ -203,7 +203,10 @@ def _shown_ratings(_: Connection, rows: Rows) -> list[RatingView]:
             value=row[3],
             score=row[4],
             source=row[5],
-            answers=[AnswerView(**{name: each[name] for name in AnswerView.model_fields}) for each in row[6] or ()],
+            answers=[
+                AnswerView(question=each["question"], option=each.get("option"), text=each.get("text") or "")
+                for each in row[6] or ()
+            ],
             channel=row[7],
             case=case_number(row[8]),
             judged=row[9],
