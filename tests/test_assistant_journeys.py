@@ -226,6 +226,7 @@ async def test_a_tap_on_report_a_problem_asks_first(language: str) -> None:
     customer = Customer(language)
     turn = await customer.tap(await customer.say("greet"), 0)
     assert (did(turn), names(turn)) == ([], ["utter_ask_complaint"])
+    assert names(await customer.say("want_to_complain")) == ["utter_ask_complaint"]
     turn = await customer.say("nlu_fallback", "the lid does not close", understanding=LATE)
     assert turn.commands[0]["summary"] == "the lid does not close"
     await customer.say("skip")

@@ -89,6 +89,14 @@ async def test_a_rule_that_goes_straight_back_makes_the_form_repeat_its_question
     assert await chat.names("skip", "what?") == ["utter_ask_number"]
 
 
+async def test_a_form_that_is_asked_to_begin_while_it_runs_repeats_its_question(tmp_path: Path) -> None:
+    """The rule that activates it goes straight back to it: Rasa 3.6 never ends here, we ask again."""
+    chat = talk(tmp_path)
+    assert await chat.names("complain") == ["utter_ask_number"]
+    assert await chat.names("complain") == ["utter_ask_number"]
+    assert await chat.names("inform", entities=[NUMBER]) == ["utter_ask_colour"]
+
+
 class Validate(FormValidationAction):  # type: ignore[misc] # rasa-sdk ships no types
     """Knows numbers below ten; red ends the form, blue asks for the number again."""
 

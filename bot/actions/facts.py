@@ -39,7 +39,7 @@ class Facts:
         message = tracker.latest_message or {}
         self._told = _mapping(_mapping(message.get("metadata")).get("earful"))
         self._understanding = _mapping(self._told.get("understanding"))
-        self._entities = [each for each in message.get("entities") or [] if isinstance(each, dict)]
+        self._entities = [each for each in _list(message.get("entities")) if isinstance(each, dict)]
         self.text = str(message.get("text") or "").strip()
         self.intent = str(_mapping(message.get("intent")).get("name") or "")
 
@@ -96,7 +96,7 @@ class Facts:
         """Open ones, the newest first."""
         return [
             OpenCase(str(each["number"]), _text(each.get("state")), _text(each.get("title")))
-            for each in self._told.get("cases") or []
+            for each in _list(self._told.get("cases"))
             if isinstance(each, dict) and each.get("number")
         ]
 
@@ -104,11 +104,11 @@ class Facts:
 
     @property
     def nature(self) -> list[str]:
-        return [each for each in self._understanding.get("nature") or [] if isinstance(each, str)]
+        return [each for each in _list(self._understanding.get("nature")) if isinstance(each, str)]
 
     @property
     def aspect(self) -> list[str]:
-        return [each[:200] for each in self._understanding.get("aspect") or [] if isinstance(each, str) and each][:20]
+        return [each[:200] for each in _list(self._understanding.get("aspect")) if isinstance(each, str) and each][:20]
 
     @property
     def urgency(self) -> str:
@@ -119,7 +119,7 @@ class Facts:
     def furious(self) -> bool:
         """Strong anger: named as such, in a clearly negative message (R3.2)."""
         score = _mapping(self._understanding.get("sentiment")).get("score")
-        angry = "anger" in (self._understanding.get("emotions") or [])
+        angry = "anger" in _list(self._understanding.get("emotions"))
         return angry and isinstance(score, int | float) and score <= RAGE
 
     @property
@@ -138,7 +138,7 @@ class Facts:
     def knowledge(self) -> list[Hit]:
         """Best first."""
         found: list[Hit] = []
-        for each in self._told.get("knowledge") or []:
+        for each in _list(self._told.get("knowledge")):
             score = each.get("score") if isinstance(each, dict) else None
             if isinstance(score, int | float) and each.get("key") and each.get("answer"):
                 key, question, answer = (_text(each.get(name)) for name in ("key", "question", "answer"))
@@ -153,6 +153,10 @@ class Facts:
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

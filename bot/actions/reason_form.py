@@ -17,6 +17,8 @@ class ValidateRatingReasonForm(FormValidationAction):
     """Any words are a reason; a no, or words about something else, end the asking. Asked once."""
 
     slot = "rating_reason"
+    again: frozenset[str] = frozenset()
+    """Intents upon which the question is repeated."""
 
     def name(self) -> str:
         return "validate_rating_reason_form"
@@ -34,7 +36,7 @@ class ValidateRatingReasonForm(FormValidationAction):
     async def next_requested_slot(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:
-        asked = tracker.get_slot("requested_slot") is not None
+        asked = tracker.get_slot("requested_slot") is not None and Facts(tracker).intent not in self.again
         event: dict[str, Any] = SlotSet("requested_slot", None if asked else self.slot)
         return event
 
@@ -43,6 +45,7 @@ class ValidateComplaintForm(ValidateRatingReasonForm):
     """The same, for what a customer came to report."""
 
     slot = "complaint"
+    again = frozenset(("want_to_complain",))
 
     def name(self) -> str:
         return "validate_complaint_form"

@@ -146,6 +146,15 @@ class Domain:
     session_minutes: float = 60.0
     carry_over_slots: bool = True
     as_rasa: dict[str, Any] = field(default_factory=dict, compare=False)
+    filled: tuple[tuple[Slot, tuple[SlotMapping, ...]], ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """`filled`: the slots that a message may fill, with the mappings that may do it."""
+        found = (
+            (slot, tuple(each for each in slot.mappings if each.kind != "custom" or each.action is not None))
+            for slot in self.slots.values()
+        )
+        object.__setattr__(self, "filled", tuple((slot, mappings) for slot, mappings in found if mappings))
 
     def initial_slots(self) -> dict[str, Any]:
         return {name: slot.initial for name, slot in self.slots.items()} | {REQUESTED_SLOT: None}

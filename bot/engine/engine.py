@@ -68,6 +68,7 @@ class _Run:
         self.talk = talk
         self.steps: list[Response | Command] = []
         self._followup: str | None = None
+        self._refused: str | None = None
         self._over = False
 
     async def through(self) -> None:
@@ -82,7 +83,10 @@ class _Run:
                 found = policy.predict(states, rejected=loop is not None and loop.rejected)
                 action = found.action or FALLBACK
                 if loop is not None:
-                    loop.interrupted = found.interrupted and action == loop.name
+                    # A rule that goes straight back to a form which just refused the message would have it refuse
+                    # again, for ever (Rasa hangs): the form repeats its question instead.
+                    again = self._refused == loop.name and self.talk.previous == LISTEN
+                    loop.interrupted = action == loop.name and (found.interrupted or again)
             if action == LISTEN:
                 return
             if done == MOST_ACTIONS:
@@ -95,7 +99,7 @@ class _Run:
                     raise ActionError(action, "rejects to run, where nothing else can") from None
                 if self.talk.loop_name != action:
                     raise ActionError(action, "rejects the message that activates it") from None
-                self.talk.reject()
+                self._refuse()
                 continue
             if not any(isinstance(each, Rejected) for each in outcomes):
                 self.talk.acted(action, states)
@@ -139,12 +143,16 @@ class _Run:
                 case Rejected():
                     if action != self.talk.loop_name:
                         raise ActionError(action, "rejects to run, where nothing else can")
-                    self.talk.reject()
+                    self._refuse()
                 case Restarted():
                     self.talk.restart()
                     self._over = True
                 case Rewound():
                     self._rewind()
+
+    def _refuse(self) -> None:
+        self._refused = self.talk.loop_name
+        self.talk.reject()
 
     def _rewind(self) -> None:
         """As if the message had not been said; what was answered stays said."""

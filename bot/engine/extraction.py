@@ -16,19 +16,21 @@ def extract(talk: Talk, message: UserMessage) -> Iterator[tuple[Slot, Any] | str
     """What the message gives: a slot and its value, or the name of a custom action to ask, each once. In the order of
     the domain."""
     asked: set[str] = set()
-    for slot in talk.domain.slots.values():
-        for mapping in slot.mappings:
+    for slot, mappings in talk.domain.filled:
+        for mapping in mappings:
             if not _counts(talk, message, slot, mapping):
                 continue
             if mapping.kind == "custom":
-                if mapping.action is not None and mapping.action not in asked:
-                    asked.add(mapping.action)
-                    yield mapping.action
+                if mapping.action not in asked:
+                    asked.add(str(mapping.action))
+                    yield str(mapping.action)
                 continue
             values = _values(talk, message, mapping)
             if not values:
                 continue
             value = values if slot.type == "list" else values[-1]
+            if slot.type == "text" and isinstance(value, bool | int | float):
+                value = str(value)  # a button's payload may carry a number, where rules and actions expect words
             if value is not None or talk.slots[slot.name] is not None:
                 yield slot, value
                 break
@@ -41,8 +43,8 @@ def clean(text: str) -> str:
 
 def _counts(talk: Talk, message: UserMessage, slot: Slot, mapping: SlotMapping) -> bool:
     return (
-        _intent_wanted(talk, message.intent, mapping)
-        and (mapping.kind == "from_trigger_intent" or _conditions_hold(talk, slot, mapping))
+        (not mapping.conditions or mapping.kind == "from_trigger_intent" or _conditions_hold(talk, slot, mapping))
+        and _intent_wanted(talk, message.intent, mapping)
         and not _meant_for_another(talk, slot, mapping)
     )
 
@@ -61,8 +63,6 @@ def _intent_wanted(talk: Talk, intent: str, mapping: SlotMapping) -> bool:
 
 
 def _conditions_hold(talk: Talk, slot: Slot, mapping: SlotMapping) -> bool:
-    if not mapping.conditions:
-        return True
     requested = talk.slots[REQUESTED_SLOT]
     if talk.loop is not None and talk.loop.rejected and requested == slot.name:
         return False
