@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from nlu.numerals import CHINESE, number
 from nlu.understanding import Entity
@@ -12,12 +13,20 @@ from nlu.understanding import Entity
 
 @dataclass(frozen=True)
 class Gazetteer:
-    """Entities of the assistant's own: `patterns` are (entity, compiled regular expression), `names` are normalised
-    spellings with their entity and value, longest first; `first` is the characters that names begin with."""
+    """Entities of the assistant's own. `patterns` are (entity, regular expression) for texts as typed; `names` are
+    (normalised spelling, entity, value), longest first; `synonyms` are surfaces in lower case with their value."""
 
     patterns: tuple[tuple[str, re.Pattern[str]], ...] = ()
     names: tuple[tuple[str, str, str], ...] = ()
-    synonyms: tuple[tuple[str, str], ...] = ()
+    synonyms: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def by_first(self) -> dict[str, list[tuple[str, str, str]]]:
+        """First character → the names that begin with it, longest first."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for name in self.names:
+            found.setdefault(name[0][0], []).append(name)
+        return found
 
 
 def find(text: str, written: str, own: Gazetteer | None = None) -> tuple[Entity, ...]:
@@ -54,19 +63,19 @@ def _clash(one: Entity, other: Entity) -> bool:
 
 
 def _own(text: str, written: str, own: Gazetteer) -> Iterator[Entity]:
-    synonyms = dict(own.synonyms)
     for entity, pattern in own.patterns:
-        for found in pattern.finditer(written):
-            if found.end() > found.start():
-                value = found.group()
-                yield Entity(entity, synonyms.get(value.lower(), value), *found.span())
-    for name, entity, value in own.names:
-        at = text.find(name)
-        while at >= 0:
-            end = at + len(name)
-            if _whole(text, at, end):
-                yield Entity(entity, value, at, end)
-            at = text.find(name, end)
+        if pattern.search(written):
+            for found in pattern.finditer(written):
+                if value := found.group():
+                    yield Entity(entity, own.synonyms.get(value.lower(), value), *found.span())
+    for first in sorted(own.by_first.keys() & text):
+        for name, entity, value in own.by_first[first]:
+            at = text.find(name)
+            while at >= 0:
+                end = at + len(name)
+                if _whole(text, at, end):
+                    yield Entity(entity, value, at, end)
+                at = text.find(name, end)
 
 
 def _whole(text: str, start: int, end: int) -> bool:
@@ -81,30 +90,35 @@ def _numeric(text: str, written: str) -> Iterator[Entity]:
     if "@" in text:
         for found in _EMAIL.finditer(text):
             yield Entity("email", found.group(), *found.span())
-    for found in _DATE.finditer(text):
-        month = int(found["m1"] or found["m2"] or found["m3"])
-        day = int(found["d1"] or found["d2"] or found["d3"])
-        year = found["y"]
-        if 1 <= month <= 12 and 1 <= day <= 31:
-            plain = re.sub(r"\s", "", written[found.start() : found.end()])
-            yield Entity("date", f"{int(year):04}-{month:02}-{day:02}" if year else plain, *found.span())
+    long = _LONG_NUMBER.search(text)
+    if long or "月" in text:
+        for found in _DATE.finditer(text):
+            month = int(found["m1"] or found["m2"] or found["m3"])
+            day = int(found["d1"] or found["d2"] or found["d3"])
+            if 1 <= month <= 12 and 1 <= day <= 31:
+                plain = re.sub(r"\s", "", written[found.start() : found.end()])
+                year = found["y"]
+                yield Entity("date", f"{int(year):04}-{month:02}-{day:02}" if year else plain, *found.span())
+    if _MONEY.search(text):
+        yield from _amounts(text)
+    if long:
+        for found in _PHONE.finditer(text):
+            digits = re.sub(r"\D", "", found.group())
+            yield Entity("phone", f"+{digits}" if found.group().startswith("+") else digits, *found.span())
+        for found in _ORDER.finditer(text):
+            start, end = found.span("cued") if found["cued"] else found.span("bare")
+            if sum(map(str.isdigit, text[start:end])) >= 4:
+                yield Entity("order_number", written[start:end], start, end)
+
+
+def _amounts(text: str) -> Iterator[Entity]:
     for found in _AMOUNT.finditer(text):
         sign = found["sign"] or found["unit"]
         value = number(found["n1"] or found["n2"])
-        if sign == "块" and (value or 0) < 10 and text[found.end() : found.end() + 1] > "\u2e80":
+        if value is None or (sign == "块" and value < 10 and text[found.end() : found.end() + 1] > "\u2e80"):
             continue  # 三块巧克力, 一块儿
-        if value is not None and sign:
-            value *= 10_000 if "万" in (found["wan"] or "") or sign.startswith("万") else 1
-            yield Entity("amount", f"{_currency(sign)} {value:.10g}", *found.span())
-    if not _DIGIT.search(text):
-        return
-    for found in _PHONE.finditer(text):
-        digits = re.sub(r"\D", "", found.group())
-        yield Entity("phone", f"+{digits}" if found.group().startswith("+") else digits, *found.span())
-    for found in _ORDER.finditer(text):
-        start, end = found.span("cued") if found["cued"] else found.span("bare")
-        if sum(map(str.isdigit, text[start:end])) >= 4:
-            yield Entity("order_number", written[start:end], start, end)
+        value *= 10_000 if "万" in (found["wan"] or "") or sign.startswith("万") else 1
+        yield Entity("amount", f"{_currency(sign)} {value:.10g}", *found.span())
 
 
 def _currency(sign: str) -> str:
@@ -113,7 +127,8 @@ def _currency(sign: str) -> str:
 
 _BUILT_IN = {"email", "date", "amount", "phone", "order_number"}
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
-_DIGIT = re.compile(r"\d")
+_LONG_NUMBER = re.compile(r"\d\d\d")
+_MONEY = re.compile(r"[元块万$¥￥€£]|rmb|yuan|usd|dollar|buck|eur|gbp|pound|quid|人民币")
 _NUMERIC = re.compile(r"[\d@块元万¥￥]")
 _CURRENCIES: Sequence[tuple[tuple[str, ...], str]] = (
     (("hk",), "HKD"),

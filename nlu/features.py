@@ -4,14 +4,15 @@ neighbours where it is Latin, and the aspects that the word lists find in it."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import add
 
 from nlu.lexicon import Hit
 
 
-def terms(text: str, hits: Sequence[Hit] = ()) -> list[str]:
-    """The terms of a normalised text, with repetitions. Every number is "0"; `hits` are what the word lists found."""
+def terms(text: str, hits: Sequence[Hit], things: Iterable[str]) -> list[str]:
+    """The terms of a normalised text, with repetitions. Every number is "0"; `hits` are what the word lists found,
+    `things` the names of what the rules found (order_number, rating)."""
     if _DIGIT.search(text):
         text = _DIGITS.sub("0", text)
     found: list[str] = []
@@ -27,11 +28,21 @@ def terms(text: str, hits: Sequence[Hit] = ()) -> list[str]:
             pairs = list(map(add, run, run[1:]))
             found += run
             found += pairs
-            found += map(add, pairs, run[2:])
             before = run[-1]
+    if found:
+        # How a short message begins, ends, and how long it is, tells "no" from "no signal" and a name from a story.
+        edges = text.strip(_AROUND)
+        latin = edges.isascii()
+        found.append("^" + (edges.split(" ", 1)[0] if latin else edges[:1]))
+        found.append((edges.rsplit(" ", 1)[-1] if latin else edges[-1:]) + "$")
+        if len(edges) < _SHORT:
+            found.append(f"={edges}")
+        found.append(_LENGTHS[len(edges).bit_length()])
     for _, _, word in hits:
         for aspect in word.aspects:
             found.append(_ASPECTS[aspect])
+    for thing in things:
+        found.append(f"\x02{thing}")
     return found
 
 
@@ -39,4 +50,7 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 _RUN = re.compile(r"[a-z'][a-z'0]*|[^\sa-z']+")
 _DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
+_AROUND = " \t\n!?.,;~。、"
+_SHORT = 8
+_LENGTHS = tuple(f"\x03{bits}" for bits in range(20))
 _ASPECTS = tuple(f"\x01{place}" for place in range(256))  # no text has \x01 followed by a number as one term

@@ -44,10 +44,11 @@ class Heads:
         return one, two, three, four
 
     def rows(self, terms: Sequence[str]) -> list[int]:
-        """The rows of the terms that are in the vocabulary, each once, in no certain order."""
+        """The rows of the terms that are in the vocabulary, each once, in no certain order; none where nothing but one
+        of them (the length) is known."""
         found = set(map(self.places.get, terms))
         found.discard(None)
-        return cast(list[int], list(found))
+        return cast(list[int], list(found)) if len(found) > 1 else []
 
     def scores(self, texts: Sequence[list[int]]) -> Floats:
         """The scores of texts given as `rows`: texts by columns."""

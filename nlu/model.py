@@ -29,7 +29,7 @@ from nlu.normalise import HEAD, clip, normalise, without_surrogates
 from nlu.rasa_data import TrainingData
 from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding
 
-FALLBACK = "nlu_fallback"
+FALLBACK = training.FALLBACK
 """The intent of a message that is none of the assistant's."""
 
 CONFIDENT = 0.35
@@ -61,7 +61,9 @@ class Model:
             return []
         readings = [self._read(text, hint) for text, hint in zip(texts, languages or (None,) * len(texts), strict=True)]
         scores = self.heads.scores([self.heads.rows(reading.terms) for reading in readings])
-        verdicts = verdict.decide(scores, [reading.leaning for reading in readings], self.heads)
+        verdicts = verdict.decide(
+            scores, [reading.leaning for reading in readings], [reading.blamed for reading in readings], self.heads
+        )
         return [self._conclude(*each) for each in zip(readings, verdicts, strict=True)]
 
     def _read(self, given: str, hint: Language | None) -> _Reading:
@@ -74,11 +76,24 @@ class Model:
         leaning = sentiment.balance(judged)
         if (rated := rating.find(text)) is not None:
             leaning = min(1.0, max(-1.0, leaning + (rated.score - _SO_SO) / (100 - _SO_SO)))
-        return _Reading(whole, written, shift, text, spoken, hits, judged, rated, leaning, terms(text, hits))
+        named = entities.find(text, written, self.gazetteer)
+        return _Reading(
+            whole=whole,
+            written=written,
+            shift=shift,
+            text=text,
+            language=spoken,
+            hits=hits,
+            judgements=judged,
+            blamed=sentiment.blamed(hits, judged),
+            rated=rated,
+            named=named,
+            leaning=leaning,
+            terms=terms(text, hits, training.things(named, rated)),
+        )
 
     def _conclude(self, reading: _Reading, found: verdict.Verdict) -> Understanding:
-        text, hits, rated = reading.text, reading.hits, reading.rated
-        named = entities.find(text, reading.written, self.gazetteer)
+        text, hits, rated, named = reading.text, reading.hits, reading.rated, reading.named
         alarm = urgency.alarm(text, hits, named, found.score, found.natures[0] in _COMPLAINED)
         emotions = sentiment.emotions(hits, found.label, self.lexicon)
         return Understanding(
@@ -117,10 +132,9 @@ class Model:
                 telling.sort(key=lambda judged: -abs(judged.weight))
             places += [(judged.start, judged.end) for judged in telling]
             if not places:
-                for term in self.heads.decisive(reading.terms, 1 + sign):
+                for term in self.heads.decisive(list(filter(_telling, reading.terms)), 1 + sign):
                     at = reading.text.find(term)
-                    if at >= 0 and len(term) > 1:
-                        places.append((at, at + len(term)))
+                    places += [(at, at + len(term))] if at >= 0 else []
         words: list[str] = []
         for start, end in places:
             word = reading.written[start:end].strip()
@@ -176,9 +190,16 @@ class _Reading(NamedTuple):
     language: Language
     hits: list[Hit]
     judgements: list[sentiment.Judgement]
+    blamed: tuple[int, ...]
     rated: rating.Rating | None
+    named: tuple[Entity, ...]
     leaning: float
     terms: list[str]
+
+
+def _telling(term: str) -> bool:
+    """Whether a person who sees this term would learn from it: no "the", no "的"."""
+    return term.isalpha() and len(term) >= (4 if term.isascii() else 2)
 
 
 def _placed(found: Sequence[Entity], shift: int) -> tuple[Entity, ...]:

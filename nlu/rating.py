@@ -73,7 +73,12 @@ def _stated(text: str) -> Iterator[_Stated]:
         yield from _english_stars(text)
     if "/" in text or "out of" in text:
         yield from _fractions(text)
-    yield from _signs(text)
+    if "满" in text or "full" in text or "perfect" in text or "全五星" in text:
+        yield from _full_marks(text)
+    if "👍" in text or "👎" in text or "thumb" in text:
+        yield from _thumbs(text)
+    if "★" in text or "⭐" in text or "🌟" in text:
+        yield from _star_signs(text)
 
 
 def _fit(stated: _Stated, maximum: int) -> _Stated | None:
@@ -174,14 +179,20 @@ def _fractions(text: str) -> Iterator[_Stated]:
             yield _Stated(kind, value, of, found.start(), found.end(), given)
 
 
-def _signs(text: str) -> Iterator[_Stated]:
+def _full_marks(text: str) -> Iterator[_Stated]:
     for found in _FULL.finditer(text):
         if not _NOT_FULL.search(_clause(text, found.start())):
             yield _Stated("full", 1.0, 1.0, found.start(), found.end(), True)
+
+
+def _thumbs(text: str) -> Iterator[_Stated]:
     thumbs = list(_THUMBS.finditer(text))
     if thumbs and len(_BESIDE.sub("", _THUMBS.sub("", text))) <= 6:
         for found in thumbs:
             yield _Stated("thumbs", float("👍" in found[0] or "up" in found[0]), 1.0, *found.span(), False)
+
+
+def _star_signs(text: str) -> Iterator[_Stated]:
     runs = list(_STAR_SIGNS.finditer(text))
     if len(runs) == 1:
         filled, hollow = (sum(map(runs[0][0].count, signs)) for signs in ("★⭐🌟", "☆✩"))

@@ -29,13 +29,15 @@ class Fit:
     unseen: Floats
 
 
-def vocabulary(texts: Sequence[Sequence[str]], at_least: int = 2) -> tuple[list[str], Floats]:
-    """The terms that `at_least` so many texts have, sorted, and their weights (smoothed inverse document frequency)."""
+def vocabulary(texts: Sequence[Sequence[str]], own: int) -> tuple[list[str], Floats]:
+    """The terms that one of the first `own` texts or two of all have, sorted, and their weights (smoothed inverse
+    document frequency)."""
     count: dict[str, int] = {}
     for text in texts:
         for term in set(text):
             count[term] = count.get(term, 0) + 1
-    kept = sorted(term for term, times in count.items() if times >= at_least)
+    taught = {term for text in texts[:own] for term in text}
+    kept = sorted(term for term, times in count.items() if times > 1 or term in taught)
     frequencies = np.array([count[term] for term in kept], dtype=np.float32)
     return kept, (np.log((1 + len(texts)) / (1 + frequencies)) + 1).astype(np.float32)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import tanh
 from typing import NamedTuple
 
-from nlu.lexicon import BREAKS, CONCEDES, CONTRASTS, NEGATES, STRENGTHENS, WEAKENS, WISHES, Hit, Lexicon
+from nlu.lexicon import BREAKS, CONCEDES, CONTRASTS, NEGATES, STRENGTHENS, WEAKENS, WISHES, Hit, Lexicon, Word
 from nlu.normalise import clip, normalise
 from nlu.understanding import Language, Polarity
 
@@ -59,7 +59,7 @@ def judgements(hits: Sequence[Hit], reach: int) -> list[Judgement]:
         if weight:
             value = weight * degree * turned
             if start <= negated_until:
-                value *= -0.75 if value > 0 else -0.4
+                value *= -0.75
                 negated_until = -1
             if wished and value > 0:
                 value *= -0.2
@@ -71,6 +71,28 @@ def judgements(hits: Sequence[Hit], reach: int) -> list[Judgement]:
 def balance(found: Sequence[Judgement]) -> float:
     """What the judgements come to, -1 to 1."""
     return tanh(sum([weight for _, _, weight in found]) / 3)
+
+
+def blamed(hits: Sequence[Hit], found: Sequence[Judgement]) -> tuple[int, ...]:
+    """The aspects that clauses with a bad judgement name, in order: by words that name an object and judge nothing, in
+    a clause without such by the judging words themselves."""
+    if not any(weight < 0 for _, _, weight in found):
+        return ()
+    named: list[int] = []
+    plain: list[int] = []
+    judging: list[int] = []
+    weights = {start: weight for start, _, weight in found}
+    balance = 0.0
+    for start, _, word in (*hits, _END):
+        if word.role & BREAKS:
+            if balance < 0:
+                named += plain or judging
+            plain, judging, balance = [], [], 0.0
+            continue
+        balance += weights.get(start, 0.0)
+        if word.aspects:
+            (judging if word.weight else plain).extend(word.aspects)
+    return tuple(dict.fromkeys(named))
 
 
 def leaning(lexicon: Lexicon, text: str, language: Language) -> float:
@@ -96,6 +118,7 @@ def emotions(hits: Sequence[Hit], label: Polarity, lexicon: Lexicon) -> tuple[st
 REACH: dict[Language, int] = {"zh": 4, "en": 22}
 """How many characters behind itself a negator reaches."""
 
+_END = Hit(0, 0, Word(role=BREAKS))
 _TURNS = CONTRASTS | CONCEDES
 _GLAD = frozenset({"joy", "gratitude", "trust"})
 _BAD = frozenset({"anger", "disappointment", "anxiety", "sadness", "frustration", "disgust"})

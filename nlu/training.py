@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 
-from nlu import ridge, sentiment
+from nlu import entities, rating, ridge, sentiment
 from nlu.calibration import Calibration, Numbers, logistic, temperature
 from nlu.entities import Gazetteer
 from nlu.features import terms
@@ -17,19 +17,24 @@ from nlu.lexicon import Lexicon
 from nlu.normalise import clip, normalise
 from nlu.rasa_data import TrainingData
 from nlu.seeds import Seed
-from nlu.understanding import Nature
+from nlu.understanding import Entity, Nature
 from nlu.verdict import HEAD_VOTE
+
+FALLBACK = "nlu_fallback"
+"""The intent of a message that is none of the assistant's."""
 
 NATURES: tuple[Nature, ...] = get_args(Nature)
 
 
 def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Heads:
     """Heads for the intents of `data` and for sentiment, natures and aspects of `seeds`."""
-    intents = tuple(data.intents)
+    intents = (*data.intents, *(() if FALLBACK in data.intents else (FALLBACK,)))
     examples = [(text, name) for name, texts in data.intents.items() for text in texts]
     borrowed = _borrowed(seeds, data)
-    read = {text: _terms(lexicon, text) for text in [text for text, _ in examples + borrowed] + [s.text for s in seeds]}
-    vocabulary, idf = ridge.vocabulary(list(read.values()))
+    own = gazetteer(lexicon, data)
+    every = [text for text, _ in examples + borrowed] + [seed.text for seed in seeds]
+    read = {text: read_terms(lexicon, own, text) for text in every}
+    vocabulary, idf = ridge.vocabulary(list(read.values()), own=len({text for text, _ in examples}))
     places = {term: row for row, term in enumerate(vocabulary)}
     rows = {text: ridge.rows(found, places) for text, found in read.items()}
 
@@ -63,26 +68,35 @@ def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Heads:
 
 
 def gazetteer(lexicon: Lexicon, data: TrainingData) -> Gazetteer:
-    """What `data` teaches of entities: regular expressions named like one, lookup tables, and annotated surfaces (not
-    with digits: "[4](rating)" does not make every 4 a rating)."""
+    """What `data` teaches of entities: regular expressions named like one, lookup tables, and annotated surfaces; not
+    those with digits or @, which stand for all of their shape ("[4](rating)" does not make every 4 a rating)."""
     names: dict[str, tuple[str, str]] = {}
     for entity, values in data.lookups.items():
         for value in values:
             names.setdefault(normalise(value, lexicon.table), (entity, data.synonyms.get(value.lower(), value)))
     for found in data.annotations:
         surface = normalise(found.surface, lexicon.table)
-        if len(surface) > 1 and not any(map(str.isdigit, surface)):
+        if len(surface) > 1 and not _SHAPED.search(surface):
             names.setdefault(surface, (found.entity, data.synonyms.get(found.value.lower(), found.value)))
     return Gazetteer(
         patterns=tuple((name, re.compile(written)) for name, written in data.patterns if name in data.entities),
         names=tuple((name, *names[name]) for name in sorted(names, key=lambda name: (-len(name), name))),
-        synonyms=tuple(data.synonyms.items()),
+        synonyms=data.synonyms,
     )
 
 
-def _terms(lexicon: Lexicon, text: str) -> list[str]:
-    plain = normalise(clip(text)[0], lexicon.table)
-    return terms(plain, lexicon.find(plain))
+def read_terms(lexicon: Lexicon, own: Gazetteer, text: str) -> list[str]:
+    """The terms of a text as typed."""
+    written = clip(text)[0]
+    plain = normalise(written, lexicon.table)
+    named = entities.find(plain, written, own)
+    return terms(plain, lexicon.find(plain), things(named, rating.find(plain)))
+
+
+def things(named: Sequence[Entity], rated: rating.Rating | None) -> list[str]:
+    """The names of what the rules found in a text, for `features.terms`."""
+    found = [entity.entity for entity in named]
+    return [*found, "rating"] if rated else found
 
 
 def _labels(seeds: Sequence[Seed], aspects: Sequence[tuple[str, str]]) -> ridge.Floats:
@@ -109,8 +123,10 @@ def _intent_of(seed: Seed, data: TrainingData) -> str | None:
     """The assistant's intent that a seed is an example of too, if it has one: operators' examples are few."""
     if seed.polarity == "negative" and "suggestion" not in seed.natures:
         wanted: tuple[str, ...] = ("complain",)
-    elif seed.question:
+    elif seed.block == "questions":
         wanted = ("ask_question",)
+    elif seed.block == "strays":
+        return "out_of_scope" if "out_of_scope" in data.intents else FALLBACK
     elif seed.natures[0] == "suggestion":
         wanted = ("suggest", "give_suggestion", "suggestion")
     elif seed.natures[0] == "praise":
@@ -151,4 +167,5 @@ def _calibrate(
 
 _INTENT_STIFFNESS = 0.6
 _BORROWED = 0.5
+_SHAPED = re.compile(r"[\d@]")
 _MOST_BORROWED = 400

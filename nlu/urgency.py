@@ -84,7 +84,7 @@ def _asked(text: str, at: int, exposure: bool) -> bool:
     return (marked or exposure) and bool(_ASKS_IN_ENGLISH.match(sentence)) and not _SUFFERED.search(sentence)
 
 
-_CLEARLY = -0.3
+_CLEARLY = -0.45
 _WEAKLY = -0.1
 _PRAISE = 0.35
 _SENTENCE_END = re.compile(r"[?!。.;\n]")

@@ -27,6 +27,8 @@ FAINT = 0.3
 SURE = 0.0
 NAMED = log(0.35 / 0.65)
 POSSIBLE = log(0.12 / 0.88)
+BLAMED = log(0.03 / 0.97)
+"""From these log odds on a nature is named if a clause speaks badly of it."""
 MOST_ASPECTS = 4
 
 
@@ -41,8 +43,9 @@ class Verdict(NamedTuple):
     aspects: tuple[str, ...]
 
 
-def decide(scores: Numbers, leaning: Sequence[float], heads: Heads) -> list[Verdict]:
-    """The verdicts on texts with these `scores`; `leaning` is what the word lists say of each, -1 to 1."""
+def decide(scores: Numbers, leaning: Sequence[float], blamed: Sequence[Sequence[int]], heads: Heads) -> list[Verdict]:
+    """The verdicts on texts with these `scores`; `leaning` is what the word lists say of each, -1 to 1, and `blamed`
+    the aspects (places in `heads.aspects`) that they find badly spoken of."""
     tones, natures, aspects, intents = (scores[:, columns] for columns in heads.columns)
     best = intents.argmax(axis=1)
     confidence = 1 / np.exp(intents - intents.max(axis=1, keepdims=True)).sum(axis=1)
@@ -55,11 +58,11 @@ def decide(scores: Numbers, leaning: Sequence[float], heads: Heads) -> list[Verd
     neutral = (odds > DOUBT) | (np.abs(raw) < QUIET)
     rows = zip(
         best.tolist(), confidence.tolist(), neutral.tolist(), tone.tolist(), natures.tolist(), aspects.tolist(),
-        strict=True,
+        blamed, strict=True,
     )  # fmt: skip
     return [
-        _verdict(heads, heads.intents[intent], sure, is_neutral, score, of_nature, of_aspect)
-        for intent, sure, is_neutral, score, of_nature, of_aspect in rows
+        _verdict(heads, heads.intents[intent], sure, is_neutral, score, of_nature, of_aspect, bad)
+        for intent, sure, is_neutral, score, of_nature, of_aspect, bad in rows
     ]
 
 
@@ -81,9 +84,11 @@ def _verdict(
     score: float,
     of_nature: list[float],
     of_aspect: list[float],
+    blamed: Sequence[int],
 ) -> Verdict:
     odds = dict(zip(heads.natures, of_nature, strict=True))
-    objects: list[Nature] = [nature for nature in OBJECTS if odds[nature] >= NAMED]
+    bad = {heads.aspects[place][0] for place in blamed}
+    objects: list[Nature] = [n for n in OBJECTS if odds[n] >= NAMED or (n in bad and odds[n] >= BLAMED)]
     if len(objects) > 1:
         objects.sort(key=lambda nature: -odds[nature])
     natures: list[Nature]

@@ -206,8 +206,11 @@ def _judgements(path: Path, draft: Any) -> None:
         elif name in _ROLES:
             for _, word in _words(node):
                 draft(word)["role"] |= _ROLES[name]
+        elif name == "plain":
+            for _, word in _words(node):
+                draft(word)
         elif name != "language":
-            allowed = ", ".join([*_POLARITIES, *_ROLES, "language"])
+            allowed = ", ".join([*_POLARITIES, *_ROLES, "plain", "language"])
             raise node.error(f"'{name}' is not known here.", f"Use one of {allowed}.")
 
 

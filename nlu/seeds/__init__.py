@@ -5,6 +5,7 @@ A file has `language` and any of these blocks, one sentence or pair a line:
   singles:      topics | negative, neutral or positive | sentence
   questions:    sentence (somebody wants to know something; no judgement)
   neutral:      sentence (greetings, answers, facts)
+  strays:       sentence (what no customer service is asked)
 Topics are `nature/aspect` of lexicon/topics.yml with the main one first, or `none`, `other`, `complaint` (no object is
 named), with `suggestion` before them where it is one. Every complaint needs its satisfied twin: heads that see a topic
 only in complaints take the topic for the complaint.
@@ -25,15 +26,15 @@ DIRECTORY = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A labelled sentence. `natures` has the main one first; `aspects` are (nature, aspect) pairs; `question` tells
-    those who want to know something from those who report or answer."""
+    """A labelled sentence. `natures` has the main one first; `aspects` are (nature, aspect) pairs; `block` is the one
+    of the file that it stands in."""
 
     text: str
     language: Language
     polarity: Polarity
     natures: tuple[Nature, ...]
     aspects: tuple[tuple[str, str], ...]
-    question: bool
+    block: str
 
 
 def load(aspects: Sequence[tuple[str, str]], directory: Path = DIRECTORY) -> list[Seed]:
@@ -57,15 +58,15 @@ def _file(path: Path, known: set[tuple[str, str]]) -> Iterator[Seed]:
                 raise members.error(f"'{block}' does not read like this.", f"Write {expected}.", line)
             if block == "pairs":
                 natures, found = _topics(parts[0], known, members, line)
-                yield _seed(parts[1], language, "negative", natures, found)
-                yield _seed(parts[2], language, "positive", natures, found)
+                yield _seed(parts[1], language, "negative", natures, found, block)
+                yield _seed(parts[2], language, "positive", natures, found, block)
             elif block == "singles":
                 if parts[1] not in get_args(Polarity):
                     raise members.error(f"'{parts[1]}' is no polarity.", "Use negative, neutral or positive.", line)
                 natures, found = _topics(parts[0], known, members, line)
-                yield _seed(parts[2], language, cast(Polarity, parts[1]), natures, found)
+                yield _seed(parts[2], language, cast(Polarity, parts[1]), natures, found, block)
             else:
-                yield Seed(parts[0], language, "neutral", ("none",), (), block == "questions")
+                yield Seed(parts[0], language, "neutral", ("none",), (), block)
 
 
 def _topics(
@@ -93,12 +94,13 @@ def _seed(
     polarity: Polarity,
     natures: tuple[Nature, ...],
     aspects: tuple[tuple[str, str], ...],
+    block: str,
 ) -> Seed:
     if polarity == "positive" and natures[0] not in {"suggestion", "other"}:
         natures = ("praise", *(nature for nature in natures if nature in _OBJECTS))
     elif polarity == "negative" and natures == ("none",):
         natures = ("complaint",)  # it names no object, and is a complaint all the same
-    return Seed(text, language, polarity, natures, aspects, False)
+    return Seed(text, language, polarity, natures, aspects, block)
 
 
 _OBJECTS: tuple[Nature, ...] = ("product", "service", "price", "logistics")
@@ -107,5 +109,6 @@ _SHAPES = {
     "singles": "'topics | negative, neutral or positive | sentence'",
     "questions": "one sentence",
     "neutral": "one sentence",
+    "strays": "one sentence",
 }
 _PARTS = {block: shape.count("|") + 1 for block, shape in _SHAPES.items()}
