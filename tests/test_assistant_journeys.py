@@ -368,6 +368,19 @@ async def test_while_a_person_is_on_the_way_the_bot_is_silent_but_for_four_thing
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("begin", ["complain", "want_to_complain", "give_rating"])
+async def test_a_form_is_let_go_when_a_person_is_on_the_way(language: str, begin: str) -> None:
+    """Someone put the conversation into the queue while we were asking: the answer is for them, not for us."""
+    for intent, said in (("complain", []), ("ask_queue_position", ["utter_queue_unknown"]), ("nlu_fallback", [])):
+        customer = Customer(language)
+        turn = await customer.say(begin, understanding={**LATE, "rating": 20})
+        assert turn.tracker["active_loop"] is not None
+        turn = await customer.say(intent, "88001234", owner="queue", understanding=LATE)
+        assert (did(turn), names(turn)) == ([], said)
+        assert turn.tracker["active_loop"] is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_cancel_ends_our_questions_and_is_calm_when_there_is_nothing(language: str) -> None:
     """Outside the queue."""
     customer = Customer(language)

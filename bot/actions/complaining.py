@@ -48,6 +48,8 @@ class ReasonGiven(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         facts = Facts(tracker)
         events = [SlotSet("rating_reason", None), SlotSet("complaint", None)]
+        if facts.queued:
+            return events
         if tracker.get_slot("rating_reason") or tracker.get_slot("complaint"):
             events += open_case(dispatcher, tracker, facts)
         elif facts.intent in ("skip", "deny"):
@@ -63,8 +65,9 @@ class CompleteCase(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         facts = Facts(tracker)
-        told = tracker.get_slot("told")
-        if told:
+        if facts.queued:
+            return [SlotSet("told", None)]
+        if tracker.get_slot("told"):
             say(dispatcher, "utter_details_thanks")
         elif facts.intent in ("skip", "deny"):
             say(dispatcher, "utter_details_skipped")

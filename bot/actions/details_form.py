@@ -12,7 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from bot.actions.complaining import FORM
 from bot.actions.contact import as_email, as_phone
 from bot.actions.facts import Facts
-from bot.actions.speech import Events, ask_for, hand_off, update_case
+from bot.actions.speech import Events, ask_for, hand_off, let_go, update_case
 from bot.engine.commands import VALUE_LIMIT
 
 ORDER = ("details", "order_number", "way_back")
@@ -29,11 +29,13 @@ class ValidateCaseDetailsForm(FormValidationAction):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         facts = Facts(tracker)
+        if facts.queued:
+            return let_go(tracker)  # a person will ask
         reason = "urgent" if facts.urgency == "urgent" else "anger" if facts.furious else None
         if reason and tracker.get_slot("requested_slot") is not None:
             update_case(dispatcher, {}, facts.text)
-            taken = [SlotSet(slot, None) for slot in tracker.slots_to_validate()]  # it answered nothing
-            return taken + hand_off(dispatcher, facts, reason)
+            hand_off(dispatcher, facts, reason)
+            return let_go(tracker)
         events: Events = await super().run(dispatcher, tracker, domain)
         return events
 

@@ -9,6 +9,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.facts import Facts
+from bot.actions.speech import Events, let_go
 
 _REFUSING = frozenset(("skip", "deny", "affirm"))
 
@@ -23,9 +24,15 @@ class ValidateRatingReasonForm(FormValidationAction):
     def name(self) -> str:
         return "validate_rating_reason_form"
 
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        if Facts(tracker).queued:
+            return let_go(tracker)  # a person will ask
+        events: Events = await super().run(dispatcher, tracker, domain)
+        return events
+
     async def get_validation_events(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
-    ) -> list[dict[str, Any]]:
+    ) -> Events:
         found = tracker.slots_to_validate().get(self.slot)
         if found is None:
             return []

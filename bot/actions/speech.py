@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rasa_sdk import Tracker
 from rasa_sdk.events import ActiveLoop, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
@@ -38,6 +39,11 @@ def hand_off(dispatcher: CollectingDispatcher, facts: Facts, reason: str) -> Eve
 def end_form() -> Events:
     """Whatever form is active ends, its question unanswered."""
     return [ActiveLoop(None), SlotSet("requested_slot", None)]
+
+
+def let_go(tracker: Tracker) -> Events:
+    """The form ends in its validation: the message was no answer, and nothing of it is kept in the form's slots."""
+    return [*(SlotSet(slot, None) for slot in tracker.slots_to_validate()), *end_form()]
 
 
 def update_case(dispatcher: CollectingDispatcher, fields: dict[str, str], note: str = "") -> None:
