@@ -11,6 +11,7 @@ import pytest
 
 import bot.assistant
 from bot.actions.registry import executor
+from bot.cases import numbers
 from bot.engine import Engine, Turn, UserMessage, load
 
 HERE = Path(bot.assistant.__file__).parent
@@ -407,6 +408,8 @@ async def test_how_a_case_stands(language: str) -> None:
     assert "2001" in turn.responses[0].text
     assert names(await customer.say("ask_case_status", entities={"case_number": "9"})) == ["utter_case_not_found"]
     assert names(await Customer(language).say("ask_case_status")) == ["utter_no_cases"]
+    written = Customer(language, cases=[{"number": numbers.number(7), "state": "closed"}, *cases])
+    assert names(await written.say("ask_case_status", f"what of {numbers.number(7)}?")) == ["utter_case_closed"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

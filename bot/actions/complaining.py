@@ -99,7 +99,7 @@ def open_case(dispatcher: CollectingDispatcher, tracker: Tracker, facts: Facts) 
         SlotSet("details", None),
         SlotSet("order_number", None),
         SlotSet("way_back", None),
-        SlotSet("needs_details", _bare(facts)),
+        SlotSet("needs_details", not wish and _bare(facts)),
         SlotSet("told", None),
         SlotSet("needs_order_number", not wish and "order_number" not in fields),
         SlotSet("apologised", True if not wish else tracker.get_slot("apologised")),
@@ -127,7 +127,10 @@ def _acknowledge(dispatcher: CollectingDispatcher, tracker: Tracker, facts: Fact
 
 def _bare(facts: Facts) -> bool:
     """The customer says that they complain, and nothing of what happened."""
-    return set(facts.nature) <= {"complaint", "other", "none"} and not facts.aspect and len(facts.text) <= BARE_LENGTH
+    if facts.aspect or any(facts.entity(name) for name in FIELDS):
+        return False
+    unnamed = set(facts.nature) <= {"complaint", "other", "none"}
+    return len(facts.text) <= (BARE_LENGTH if unnamed else BARE_LENGTH // 5)
 
 
 def _person_needed(facts: Facts) -> str | None:

@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.facts import Facts, OpenCase
 from bot.actions.speech import Events, ask_for, end_form, say
+from bot.cases import numbers
 
 LOW_BELOW = 60
 """A rating below this makes us ask what went wrong."""
@@ -95,7 +96,7 @@ class CaseStatus(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         facts = Facts(tracker)
-        wanted = facts.entity("case_number")
+        wanted = facts.entity("case_number") or _number_in(facts.text)
         if wanted is not None:
             found = [case for case in facts.cases if _digits(case.number) == _digits(wanted)]
             if not found:
@@ -112,6 +113,12 @@ class CaseStatus(Action):
 
 def _tell(dispatcher: CollectingDispatcher, case: OpenCase) -> None:
     say(dispatcher, _STATE_RESPONSES.get(case.state, "utter_case_working"), case_no=case.number)
+
+
+def _number_in(text: str) -> str | None:
+    """A case's number among the words; its check digit tells it from other numbers."""
+    found = numbers.parse(text)
+    return None if found is None else numbers.number(found)
 
 
 def _digits(number: str) -> str:
