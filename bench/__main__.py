@@ -31,7 +31,7 @@ def main() -> None:
     given = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     core = cores[0] if len(cores) > 1 else None
-    print("A message: verify, parse, commit, understand, decide, commit, send, commit. Every fourth opens a case.\n")
+    print("A message: verify, parse, commit, understand, decide, commit, send, commit. Of four, one opens a case.\n")
     print(
         "| round | at once | messages/s | accept p50/p95/p99 ms | reply p50/p95/p99 ms | CPU µs/message | MiB | wrong |"
     )

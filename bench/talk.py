@@ -16,12 +16,13 @@ PATH = "/hooks/telegram/main"
 GREETINGS = ("你好", "您好", "在吗", "hello", "hi there", "good morning")
 COMPLAINTS = (
     "快递三天没到,客服也不理我",
-    "收到的东西是坏的,太气人",
+    "收到的东西是坏的",
     "等了一个星期还没发货",
     "客服态度太差了",
     "My order arrived broken and nobody answers",
-    "the delivery is three days late and I am angry",
+    "the delivery is three days late",
 )
+REPLIES = (1, 2, 1, 1)
 RATINGS = ("给你们打9分", "四星", "two stars", "3分吧", "I give you 8/10", "五星好评")
 
 
@@ -46,11 +47,28 @@ class Figures:
         return len(self.replied) / self.seconds
 
 
+class _Replies:
+    """Counts the replies to one message: a complaint has two, its number and the question for the order."""
+
+    def __init__(self) -> None:
+        self.all_there = asyncio.Event()
+        self._missing = 0
+
+    def expect(self, count: int) -> None:
+        self.all_there.clear()
+        self._missing = count
+
+    def one(self) -> None:
+        self._missing -= 1
+        if self._missing <= 0:
+            self.all_there.set()
+
+
 class Load:
     """The stub platform and the senders, in one process. Call `platform` first, then `drive`."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, asyncio.Event] = {}
+        self._waiting: dict[int, _Replies] = {}
         self._ids = itertools.count(1)
         self._chats = itertools.count(1000)
         self.calls = 0
@@ -65,9 +83,9 @@ class Load:
         if b"/sendMessage " not in head:
             return b'{"ok":true,"result":true}'
         chat = int(json.loads(body)["chat_id"])
-        event = self._waiting.get(chat)
-        if event:
-            event.set()
+        replies = self._waiting.get(chat)
+        if replies:
+            replies.one()
         number = next(self._ids)
         return (
             b'{"ok":true,"result":{"message_id":%d,"date":1770000000,"chat":{"id":%d,"type":"private"},"text":"."}}'
@@ -88,9 +106,9 @@ class Load:
         _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
         while time.perf_counter() < deadline:
             chat = next(self._chats)
-            replied = self._waiting[chat] = asyncio.Event()
-            for text in conversation(chat, rng):
-                replied.clear()
+            replies = self._waiting[chat] = _Replies()
+            for text, expected in zip(conversation(chat, rng), REPLIES, strict=True):
+                replies.expect(expected)
                 before = time.perf_counter()
                 status, _ = await connection.ask(self._webhook(chat, text))
                 figures.accepted.append(time.perf_counter() - before)
@@ -98,7 +116,7 @@ class Load:
                     figures.wrong += 1
                     continue
                 try:
-                    await asyncio.wait_for(replied.wait(), 20)
+                    await asyncio.wait_for(replies.all_there.wait(), 20)
                 except TimeoutError:
                     figures.wrong += 1
                     continue

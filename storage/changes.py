@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Table, insert, select, text
 
 from storage.database import Conflict
+from storage.prepared import insert_into, update_by_id
 from storage.sets import one_of
 from storage.tables import metadata
 
@@ -110,8 +111,8 @@ def _update(connection: Connection, changes: Sequence[Update]) -> None:
         row = {name: _settle(value) for name, value in change.values.items()}
         groups[change.table, tuple(row)].append({"key": _settle(change.id), **row})
     for (table, names), rows in sorted(groups.items(), key=lambda group: _place(group[0][0])):
-        statement = update(table).where(table.c.id == bindparam("key")).values({n: bindparam(n) for n in names})
-        connection.execute(statement, sorted(rows, key=lambda row: int(row["key"])))
+        rows.sort(key=lambda row: int(row["key"]))
+        update_by_id(table, names, connection.dialect).run(connection, rows)
 
 
 def _insert(connection: Connection, changes: Sequence[Insert]) -> None:
@@ -119,22 +120,26 @@ def _insert(connection: Connection, changes: Sequence[Insert]) -> None:
     groups: dict[tuple[Table, tuple[str, ...]], list[Insert]] = defaultdict(list)
     for change in changes:
         groups[change.table, tuple(change.values)].append(change)
-    for (table, _), rows in sorted(groups.items(), key=lambda group: _place(group[0][0])):
+    for (table, names), rows in sorted(groups.items(), key=lambda group: _place(group[0][0])):
         values = [{name: _settle(value) for name, value in row.values.items()} for row in rows]
         if table.name not in _ALWAYS_TOLD and not any(id(row) in named for row in rows):
-            connection.execute(insert(table), values)
+            insert_into(table, names, connection.dialect).run(connection, values)
             continue
-        for row, made in zip(rows, _insert_told(connection, table, values), strict=True):
+        for row, made in zip(rows, _insert_told(connection, table, names, values), strict=True):
             row.id = made
 
 
-def _insert_told(connection: Connection, table: Table, values: list[dict[str, Any]]) -> Sequence[int]:
+def _insert_told(
+    connection: Connection, table: Table, names: tuple[str, ...], values: list[dict[str, Any]]
+) -> Sequence[int]:
     """Insert the rows; their ids in the order given."""
     if connection.dialect.name == "sqlite":
         # RETURNING would take a statement a row here. We are the one writer until the commit, so ids can be given out.
         last = connection.execute(_SEQUENCE, {"name": table.name}).scalar() or 0
         ids = range(last + 1, last + 1 + len(values))
-        connection.execute(insert(table), [{"id": made, **row} for made, row in zip(ids, values, strict=True)])
+        for made, row in zip(ids, values, strict=True):
+            row["id"] = made
+        insert_into(table, ("id", *names), connection.dialect).run(connection, values)
         return ids
     statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
     return connection.execute(statement, values).scalars().all()

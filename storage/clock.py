@@ -14,6 +14,7 @@ class database_now(ColumnElement[float]):
 
     type = Float()
     inherit_cache = True
+    _traverse_internals = []  # noqa: RUF012 - no parts: without this the statement around it is compiled every time
 
 
 @compiles(database_now, "postgresql")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from bot.clock import Clock
@@ -224,44 +224,42 @@ class _Again(Exception):
 
 def _known(connection: Connection, external_id: str) -> Taken | None:
     """What was answered when this episode was first told."""
-    episode, survey, timer = tables.episodes.c, tables.surveys.c, tables.timers.c
-    found = connection.execute(
-        select(episode.id, survey.id, survey.state, survey.reason)
-        .join_from(tables.episodes, tables.surveys, survey.episode_id == episode.id)
-        .where(episode.external_id == external_id)
-        .order_by(survey.id)
-        .limit(1)
-    ).first()
+    found = connection.execute(_FIRST, {"told": external_id}).first()
     if found is None:
         return None
-    asks = select(timer.id).where(timer.subject == f"survey:{found[1]}", timer.kind == "ask")
-    if connection.execute(asks).first() is not None:
-        return Taken(episode=found[0], survey=found[1], state="planned", reason=None)
-    if found[2] == "suppressed":
-        return Taken(episode=found[0], survey=found[1], state="suppressed", reason=found[3])
-    return Taken(episode=found[0], survey=found[1], state="awaiting", reason=None)
+    episode, survey, state, reason = found
+    if connection.execute(_ASKS, {"about": f"survey:{survey}"}).first() is not None:
+        return Taken(episode=episode, survey=survey, state="planned", reason=None)
+    if state == "suppressed":
+        return Taken(episode=episode, survey=survey, state=state, reason=reason)
+    return Taken(episode=episode, survey=survey, state="awaiting", reason=None)
 
 
 def _asked(connection: Connection, contact: int) -> tuple[datetime, ...]:
-    survey, timer = tables.surveys.c, tables.timers.c
-    rows = connection.execute(
-        select(survey.state, survey.progress, timer.due_at)
-        .outerjoin_from(
-            tables.surveys,
-            tables.timers,
-            (timer.subject == "survey:" + survey.id.cast(tables.timers.c.subject.type)) & (timer.kind == "ask"),
-        )
-        .where(survey.contact_id == contact, survey.state != "suppressed")
-        .order_by(survey.id.desc())
-        .limit(50)
-    )
     asked: list[datetime] = []
-    for state, progress, due in rows:
-        if state == "planned" and due is not None:
-            asked.append(due)
+    for survey, state, progress in connection.execute(_OF_LATE, {"whose": contact}):
+        if state == "planned":
+            asked += connection.execute(_ASKS, {"about": f"survey:{survey}"}).scalars()
         elif progress is not None:  # one given unasked has none
             asked.append(State.from_json(progress).sent_at)
     return tuple(asked)
+
+
+_surveys, _timers = tables.surveys.c, tables.timers.c
+_FIRST = (
+    select(tables.episodes.c.id, _surveys.id, _surveys.state, _surveys.reason)
+    .join_from(tables.episodes, tables.surveys, _surveys.episode_id == tables.episodes.c.id)
+    .where(tables.episodes.c.external_id == bindparam("told"))
+    .order_by(_surveys.id)
+    .limit(1)
+)
+_ASKS = select(_timers.due_at).where(_timers.subject == bindparam("about"), _timers.kind == "ask")
+_OF_LATE = (
+    select(_surveys.id, _surveys.state, _surveys.progress)
+    .where(_surveys.contact_id == bindparam("whose"), _surveys.state != "suppressed")
+    .order_by(_surveys.id.desc())
+    .limit(50)
+)
 
 
 def _episode(reported: Reported, contact: int, now: datetime) -> Insert:

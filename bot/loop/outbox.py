@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Float, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Dialect, Float, Select, bindparam, func, or_, select, update
 
 from bot.loop.planner import Waiting
 from storage.clock import database_now
+from storage.prepared import Prepared, insert_into
 from storage.sets import one_of
 from storage.tables import addresses, attempts, conversations, outbox
 
@@ -30,6 +32,11 @@ class Result:
     milliseconds: float = 0.0
     blocked: bool = False
     at: datetime | None = None
+
+
+@lru_cache(maxsize=2)
+def _recorded(dialect: Dialect) -> Prepared:
+    return Prepared(_RECORD, dialect)
 
 
 def heads(connection: Connection, places: Sequence[Place]) -> list[Waiting]:
@@ -56,8 +63,8 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
     blocked = [{"talk": result.row.conversation_id, "when": now} for result in finished if result.blocked]
     if blocked:
         connection.execute(_BLOCKED, blocked)
-    connection.execute(
-        _RECORD,
+    _recorded(connection.dialect).run(
+        connection,
         [
             {
                 "row": result.row.id,
@@ -70,7 +77,7 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
             for result in sorted(finished, key=lambda result: result.row.id)
         ],
     )
-    made: list[Mapping[str, Any]] = [
+    made: list[dict[str, Any]] = [
         {
             "outbox_id": result.row.id,
             "at": result.at or now,
@@ -80,7 +87,7 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
         }
         for result in finished
     ]
-    connection.execute(insert(attempts), made)
+    insert_into(attempts, tuple(made[0]), connection.dialect).run(connection, made)
 
 
 def give_up_lost(connection: Connection, now: datetime) -> list[str]:

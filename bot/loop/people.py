@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import String, literal, select, update
+from sqlalchemy import cast as cast_to
 
 from bot.loop.asking import Asking
 from bot.loop.cases import told
@@ -78,7 +79,9 @@ class People:
 
     async def claim(self, lane: str, agent: Agent) -> None:
         """Take a conversation over: of two at once one wins, and the other is told who has it. From here on no reply
-        of the bot goes out, also none that was queued."""
+        of the bot goes out, also none that was queued. Cases that nobody has yet are theirs, but not one that a rating
+        of themselves opened."""
+        about_them = await self._about(lane, agent)
 
         def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
             new = _granted(rules.claim(ownership(effects, holder), agent))
@@ -86,7 +89,8 @@ class People:
             effects.record("system", "claimed", data={"staff": agent.name}, staff_id=agent.id)
             _tell(effects, self.notices.joined.said(_language(effects), name=agent.name), "notice")
             for case in state.cases:
-                if state.conversation and case.conversation_id == state.conversation.id and not case.owner_id:
+                here = state.conversation and case.conversation_id == state.conversation.id
+                if here and not case.owner_id and case.id not in about_them:
                     effects.change_guarded(tables.cases, case.id, case.version, {"owner_id": agent.id})
 
         await self._act(lane, decide)
@@ -97,7 +101,7 @@ class People:
         known = await self._known(lane, client_key)
         if known is not None:
             return known
-        unanswered = await self._unanswered(lane)
+        unanswered = await self._unanswered(lane) - await self._about(lane, agent)
 
         def decide(state: LaneState, effects: Effects, holder: str | None) -> Insert:
             now = ownership(effects, holder)
@@ -240,6 +244,21 @@ class People:
             select(cases.c.id)
             .join(talks, talks.c.id == cases.c.conversation_id)
             .where(talks.c.lane == lane, cases.c.responded_at.is_(None))
+        )
+        return set(await self.database.read(lambda connection: connection.execute(statement).scalars().all()))
+
+    async def _about(self, lane: str, agent: Agent) -> set[int]:
+        """The cases that low ratings of this agent opened: somebody else's business."""
+        talks, cases, surveys = tables.conversations, tables.cases, tables.surveys
+        judged = (
+            select(literal("survey:") + cast_to(surveys.c.id, String))
+            .join(talks, talks.c.contact_id == surveys.c.contact_id)
+            .where(talks.c.lane == lane, surveys.c.judged == f"staff:{agent.id}")
+        )
+        statement = (
+            select(cases.c.id)
+            .join(talks, talks.c.id == cases.c.conversation_id)
+            .where(talks.c.lane == lane, cases.c.origin.in_(judged))
         )
         return set(await self.database.read(lambda connection: connection.execute(statement).scalars().all()))
 

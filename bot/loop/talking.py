@@ -17,14 +17,14 @@ from bot.loop.effects import Effects, Kind, Option
 from bot.surveys.definitions import Surveys, nearest
 from bot.takeover import rules as takeover
 from bot.takeover.rules import Ownership
-from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding
+from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding, Urgency
 from storage import tables
 from storage.changes import Insert
 
 HIGH_VALUE = "high_value"
 """The segment whose customers are given to a person."""
 
-MAY_BE_A_QUESTION = frozenset({"ask_question", "nlu_fallback", "out_of_scope", "complain", "inform", "give_rating"})
+MAY_BE_A_QUESTION = frozenset({"ask_question", "nlu_fallback", "out_of_scope"})
 """Intents for which the knowledge base is asked as well: a greeting needs no search."""
 
 
@@ -51,7 +51,7 @@ class Talking:
     desk: Desk
     surveys: Surveys
     company: str
-    _promises: dict[tuple[Language, int], dict[str, str]] = field(default_factory=dict)
+    _hours: dict[tuple[Language, int], dict[str, Any]] = field(default_factory=dict)
 
     async def hear(self, effects: Effects, understood: Understanding, at: datetime) -> None:
         """Words for the bot."""
@@ -118,8 +118,6 @@ class Talking:
         language = cast(Language, effects.language)
         state = effects.state
         contact = state.contact
-        calendar = self.desk.calendar
-        open_now = is_open(calendar, at)
         known = self.answers.search(understood.text, language) if intent in MAY_BE_A_QUESTION else []
         return {
             "channel": state.channel,
@@ -139,10 +137,6 @@ class Talking:
             "knowledge": [
                 {"key": hit.key, "score": hit.score, "question": hit.question, "answer": hit.answer} for hit in known
             ],
-            "office": {
-                "open": open_now,
-                "opens_at": None if open_now else moment_words(calendar, opens_at(calendar, at), at, language),
-            },
             "queue": {"position": state.queue_position},
             "contact": {
                 "name": contact.name if contact else None,
@@ -151,22 +145,25 @@ class Talking:
                 "high_value": bool(contact and contact.segment == HIGH_VALUE),
             },
             "company": self.company,
-            "promises": self._promised(language, at),
+            **self._house(language, at),
         }
 
-    def _promised(self, language: Language, at: datetime) -> dict[str, str]:
-        """The promises of this minute, by urgency: office hours are counted through once a minute, not a message."""
+    def _house(self, language: Language, at: datetime) -> dict[str, Any]:
+        """Office hours and promises of this minute: they are counted through once a minute, not for every message."""
         minute = int(at.timestamp()) // 60
-        known = self._promises.get((language, minute))
+        known = self._hours.get((language, minute))
         if known is None:
+            calendar = self.desk.calendar
+            open_now = is_open(calendar, at)
+            opens = None if open_now else moment_words(calendar, opens_at(calendar, at), at, language)
+            urgencies: tuple[Urgency, ...] = ("urgent", "important", "normal")
             known = {
-                "urgent": self.desk.promise("urgent", at, language),
-                "important": self.desk.promise("important", at, language),
-                "normal": self.desk.promise("normal", at, language),
+                "office": {"open": open_now, "opens_at": opens},
+                "promises": {urgency: self.desk.promise(urgency, at, language) for urgency in urgencies},
             }
-            if len(self._promises) > 8:
-                self._promises.clear()
-            self._promises[language, minute] = known
+            if len(self._hours) > 8:
+                self._hours.clear()
+            self._hours[language, minute] = known
         return known
 
     # ---- commands ----
