@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nlu.understanding import Language
@@ -62,29 +62,22 @@ def meet(connection: Connection, person: Person, places: Sequence[Place], now: d
 
 
 def _upserted(connection: Connection, person: Person, now: datetime) -> int:
-    told: dict[str, Any] = {
-        name: value
-        for name in ("name", "language", "segment", "revenue")
-        if (value := getattr(person, name)) is not None
+    values = {
+        "external_id": person.external_id,
+        "name": person.name,
+        "language": person.language,
+        "segment": person.segment,
+        "revenue": person.revenue,
+        "created_at": now,
     }
-    made = _INSERT[connection.dialect.name](contacts).values(external_id=person.external_id, created_at=now, **told)
-    # Nothing new to say still takes the row's lock: two reports of one customer are worked one after the other.
-    changed = told or {"external_id": made.excluded.external_id}
-    statement = made.on_conflict_do_update(index_elements=["external_id"], set_=changed).returning(contacts.c.id)
-    return int(connection.execute(statement).scalar_one())
+    return int(connection.execute(_UPSERT[connection.dialect.name], values).scalar_one())
 
 
 def _known(connection: Connection, contact: int, places: Sequence[Place], now: datetime) -> dict[Place, Address]:
     """The rows of `places`, made where there were none, and locked."""
     if not places:
         return {}
-    statement = (
-        Address.select()
-        .where(tuple_(addresses.c.channel, addresses.c.account, addresses.c.address).in_(places))
-        .order_by(addresses.c.id)
-        .with_for_update(key_share=True)
-    )
-    found = _by_place(connection.execute(statement))
+    found = _by_place(connection.execute(_AT, {"places": places}))
     new = sorted(set(places) - set(found))
     if new:
         rows = [
@@ -92,8 +85,8 @@ def _known(connection: Connection, contact: int, places: Sequence[Place], now: d
             for channel, account, address in new
         ]
         # Somebody who writes at this very moment makes their address themselves; then it is theirs, and moves.
-        connection.execute(_INSERT[connection.dialect.name](addresses).on_conflict_do_nothing(), rows)
-        found = _by_place(connection.execute(statement))
+        connection.execute(_INSERT[connection.dialect.name], rows)
+        found = _by_place(connection.execute(_AT, {"places": places}))
     return found
 
 
@@ -164,4 +157,25 @@ def _part_with(connection: Connection, former: Contact, new: int) -> None:
     connection.execute(delete(contacts).where(contacts.c.id == former.id))
 
 
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+def _upsert(dialect: Any) -> Any:
+    """What is not told stays. It takes the row's lock in any case: two reports of one customer are worked one after
+    the other."""
+    made = dialect.insert(contacts)
+    told = {name: func.coalesce(made.excluded[name], contacts.c[name]) for name in _TOLD}
+    values: dict[str, Any] = {name: bindparam(name) for name in ("external_id", "created_at", *_TOLD)}
+    changed = made.values(values).on_conflict_do_update(index_elements=["external_id"], set_=told)
+    return changed.returning(contacts.c.id)
+
+
+_TOLD = ("name", "language", "segment", "revenue")
+_DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
+_UPSERT = {name: _upsert(dialect) for name, dialect in _DIALECTS.items()}
+_INSERT = {name: dialect.insert(addresses).on_conflict_do_nothing() for name, dialect in _DIALECTS.items()}
+_AT = (
+    Address.select()
+    .where(
+        tuple_(addresses.c.channel, addresses.c.account, addresses.c.address).in_(bindparam("places", expanding=True))
+    )
+    .order_by(addresses.c.id)
+    .with_for_update(key_share=True)
+)
