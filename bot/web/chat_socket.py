@@ -33,6 +33,7 @@ log = structlog.get_logger()
 PING = 30.0  # seconds between two pings; half of it is waited for the pong
 HELLO_WITHIN = 10.0  # seconds until a socket has said who it is
 STALLED = 20.0  # seconds that a browser may take no data in
+CLOSED_WITHIN = 2.0  # seconds that a browser may take to say goodbye
 LOOK_AGAIN = 30.0  # seconds after which the transcript is looked at even without a hint: hints may be lost
 MALFORMED = 5  # frames that make no sense, after which the socket is closed
 OF_VISITOR, OF_SENDER = 8, 300  # sockets at once
@@ -50,7 +51,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
         service.count("chat_forged.web")
         raise web.HTTPForbidden(text="this socket is for our own page; if it is ours, set EARFUL_PUBLIC_URL")
     limits, address = request.app[LIMITS], sender(request)
-    ws = web.WebSocketResponse(heartbeat=PING, max_msg_size=largest(service), compress=False)
+    ws = web.WebSocketResponse(timeout=CLOSED_WITHIN, heartbeat=PING, max_msg_size=largest(service), compress=False)
     with limits.holding({("socket", address): OF_SENDER}) as granted:
         wait = limits.take({("hello", address): HELLOS}, service.clock.now())
         if not granted or wait > 0:
