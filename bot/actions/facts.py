@@ -97,7 +97,7 @@ class Facts:
         return [
             OpenCase(str(each["number"]), _text(each.get("state")), _text(each.get("title")))
             for each in _list(self._told.get("cases"))
-            if isinstance(each, dict) and each.get("number")
+            if isinstance(each, dict) and str(each.get("number") or "").strip()
         ]
 
     # ---- the message ----
@@ -108,7 +108,7 @@ class Facts:
 
     @property
     def aspect(self) -> list[str]:
-        return [each[:200] for each in _list(self._understanding.get("aspect")) if isinstance(each, str) and each][:20]
+        return [found[:200] for each in _list(self._understanding.get("aspect")) if (found := _text(each))][:20]
 
     @property
     def urgency(self) -> str:
@@ -140,9 +140,10 @@ class Facts:
         found: list[Hit] = []
         for each in _list(self._told.get("knowledge")):
             score = each.get("score") if isinstance(each, dict) else None
-            if isinstance(score, int | float) and each.get("key") and each.get("answer"):
+            if isinstance(score, int | float):
                 key, question, answer = (_text(each.get(name)) for name in ("key", "question", "answer"))
-                found.append(Hit(key, float(score), question or key, answer))
+                if key and answer:
+                    found.append(Hit(key, float(score), question or key, answer))
         return found
 
     def entity(self, name: str) -> str | None:
