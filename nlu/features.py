@@ -14,6 +14,8 @@ def terms(text: str, hits: Sequence[Hit], things: Iterable[str]) -> list[str]:
     """The terms of a normalised text, with repetitions. Every number is "0"; `hits` are what the word lists found,
     `things` the names of what the rules found (order_number, rating)."""
     if _DIGIT.search(text):
+        if (number := text.strip(_AROUND)).isdigit() and len(number) < _SHORT:
+            return [f"={number}", *_marks(things)]  # 88 says goodbye, and says nothing of 5
         text = _DIGITS.sub("0", text)
     found: list[str] = []
     before = "^"
@@ -37,14 +39,22 @@ def terms(text: str, hits: Sequence[Hit], things: Iterable[str]) -> list[str]:
         found.append((edges.rsplit(" ", 1)[-1] if latin else edges[-1:]) + "$")
         if len(edges) < _SHORT:
             found.append(f"={edges}")
-        found.append(_LENGTHS[len(edges).bit_length()])
+        found.append(LENGTHS[len(edges).bit_length()])
     for _, _, word in hits:
         for aspect in word.aspects:
             found.append(_ASPECTS[aspect])
-    for thing in things:
-        found.append(f"\x02{thing}")
+    found += _marks(things)
     return found
 
+
+def _marks(things: Iterable[str]) -> list[str]:
+    return [f"\x02{thing}" for thing in things]
+
+
+LENGTHS = tuple(f"\x03{bits}" for bits in range(20))
+"""The terms that stand for a text's length, by powers of two."""
+SHAPES = "\x02\x03"
+"""Terms that begin with these tell the shape of a text (its length, what the rules found), not its words."""
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 _RUN = re.compile(r"[a-z'][a-z'0]*|[^\sa-z']+")
@@ -52,5 +62,4 @@ _DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _AROUND = " \t\n!?.,;~。、"
 _SHORT = 8
-_LENGTHS = tuple(f"\x03{bits}" for bits in range(20))
 _ASPECTS = tuple(f"\x01{place}" for place in range(256))  # no text has \x01 followed by a number as one term

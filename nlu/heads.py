@@ -11,7 +11,9 @@ from typing import cast
 import numpy as np
 
 from nlu.calibration import Calibration
+from nlu.features import LENGTHS
 from nlu.ridge import Floats
+from nlu.understanding import Nature
 
 POLARITIES = 3
 """The first columns: negative, neutral, positive. Then come the natures, the aspects and the intents."""
@@ -25,7 +27,7 @@ class Heads:
 
     vocabulary: tuple[str, ...]
     weights: Floats
-    natures: tuple[str, ...]
+    natures: tuple[Nature, ...]
     aspects: tuple[tuple[str, str], ...]
     intents: tuple[str, ...]
     calibration: Calibration
@@ -36,6 +38,10 @@ class Heads:
         return {term: row for row, term in enumerate(self.vocabulary)}
 
     @cached_property
+    def _lengths(self) -> set[int | None]:
+        return {self.places.get(term) for term in LENGTHS}
+
+    @cached_property
     def columns(self) -> tuple[slice, slice, slice, slice]:
         """Where the scores of polarities, natures, aspects and intents stand."""
         ends = [POLARITIES, len(self.natures), len(self.aspects), len(self.intents)]
@@ -44,14 +50,14 @@ class Heads:
         return one, two, three, four
 
     def rows(self, terms: Sequence[str]) -> list[int]:
-        """The rows of the terms that are in the vocabulary, each once, in no certain order; none where nothing but one
-        of them (the length) is known."""
+        """The rows of the terms that are in the vocabulary, each once, in no certain order; none where only the length
+        of the text is known."""
         found = set(map(self.places.get, terms))
         found.discard(None)
-        return cast(list[int], list(found)) if len(found) > 1 else []
+        return [] if len(found) == 1 and found <= self._lengths else cast(list[int], list(found))
 
-    def scores(self, texts: Sequence[list[int]]) -> Floats:
-        """The scores of texts given as `rows`: texts by columns."""
+    def scores(self, texts: Sequence[list[int]]) -> list[list[float]]:
+        """The scores of texts given as `rows`: for each text a number for each column."""
         zero = len(self.vocabulary)
         if len(texts) == 1:
             summed = self.weights[texts[0] or [zero]].sum(axis=0, keepdims=True)
@@ -61,7 +67,7 @@ class Heads:
             summed = np.add.reduceat(self.weights[flat], np.append(0, ends[:-1]), axis=0)
         summed /= np.sqrt(np.maximum(summed[:, -1:], 1e-6))
         summed += self.weights[-1]
-        return cast(Floats, summed)
+        return cast(list[list[float]], summed.tolist())
 
     def decisive(self, terms: Sequence[str], polarity: int, most: int = 2) -> list[str]:
         """The terms that spoke most for `polarity` (0 negative, 2 positive) against its opposite."""

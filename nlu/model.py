@@ -22,7 +22,6 @@ from nlu import cache, entities, language, lexicon, rating, sentiment, training,
 from nlu import seeds as seeds_of
 from nlu.calibration import Calibration
 from nlu.entities import Gazetteer
-from nlu.features import terms
 from nlu.heads import Heads
 from nlu.lexicon import Hit, Lexicon
 from nlu.normalise import HEAD, clip, normalise, without_surrogates
@@ -59,42 +58,51 @@ class Model:
         """As `parse`, for many texts in order; 30 to 60 together are the cheapest."""
         if not texts:
             return []
-        readings = [self._read(text, hint) for text, hint in zip(texts, languages or (None,) * len(texts), strict=True)]
+        readings = self._read(texts, languages or (None,) * len(texts))
         scores = self.heads.scores([self.heads.rows(reading.terms) for reading in readings])
-        verdicts = verdict.decide(
-            scores, [reading.leaning for reading in readings], [reading.blamed for reading in readings], self.heads
-        )
+        verdicts = [
+            verdict.decide(of_text, reading.leaning, reading.blamed, self.heads)
+            for of_text, reading in zip(scores, readings, strict=True)
+        ]
         return [self._conclude(*each) for each in zip(readings, verdicts, strict=True)]
 
-    def _read(self, given: str, hint: Language | None) -> _Reading:
-        whole = without_surrogates(given)
-        written, shift = clip(whole)
-        text = normalise(written, self.lexicon.table)
-        spoken = language.detect(text, hint)
-        hits = self.lexicon.find(text)
-        judged = sentiment.judgements(hits, sentiment.REACH[spoken])
-        leaning = sentiment.balance(judged)
-        if (rated := rating.find(text)) is not None:
-            leaning = min(1.0, max(-1.0, leaning + (rated.score - _SO_SO) / (100 - _SO_SO)))
-        named = entities.find(text, written, self.gazetteer)
-        return _Reading(
-            whole=whole,
-            written=written,
-            shift=shift,
-            text=text,
-            language=spoken,
-            hits=hits,
-            judgements=judged,
-            blamed=sentiment.blamed(hits, judged),
-            rated=rated,
-            named=named,
-            leaning=leaning,
-            terms=terms(text, hits, training.things(named, rated)),
-        )
+    def _read(self, given: Sequence[str], hints: Sequence[Language | None]) -> list[_Reading]:
+        # Step by step over all texts, not text by text over all steps: a processor that stays with one step does it in
+        # half of the time.
+        wholes = [without_surrogates(text) for text in given]
+        clipped = [clip(whole) for whole in wholes]
+        texts = [normalise(written, self.lexicon.table) for written, _ in clipped]
+        spoken = [language.detect(text, hint) for text, hint in zip(texts, hints, strict=True)]
+        hits = [self.lexicon.find(text) for text in texts]
+        judged = [
+            sentiment.judgements(found, sentiment.REACH[tongue]) for found, tongue in zip(hits, spoken, strict=True)
+        ]
+        rated = [rating.find(text) for text in texts]
+        named = [
+            entities.find(text, written, self.gazetteer) for text, (written, _) in zip(texts, clipped, strict=True)
+        ]
+        return [
+            _Reading(*each)
+            for each in zip(
+                wholes,
+                [written for written, _ in clipped],
+                [shift for _, shift in clipped],
+                texts,
+                spoken,
+                hits,
+                judged,
+                [sentiment.blamed(*each) for each in zip(hits, judged, strict=True)],
+                rated,
+                named,
+                [_leaning(*each) for each in zip(judged, rated, strict=True)],
+                [training.terms_of(*each) for each in zip(texts, hits, named, rated, strict=True)],
+                strict=True,
+            )
+        ]
 
     def _conclude(self, reading: _Reading, found: verdict.Verdict) -> Understanding:
         text, hits, rated, named = reading.text, reading.hits, reading.rated, reading.named
-        alarm = urgency.alarm(text, hits, named, found.score, found.natures[0] in _COMPLAINED)
+        alarm = urgency.alarm(text, hits, named, found.score, found.natures[0])
         emotions = sentiment.emotions(hits, found.label, self.lexicon)
         return Understanding(
             text=reading.whole,
@@ -197,6 +205,12 @@ class _Reading(NamedTuple):
     terms: list[str]
 
 
+def _leaning(judged: list[sentiment.Judgement], rated: rating.Rating | None) -> float:
+    """What words and rating together say, -1 to 1."""
+    words = sentiment.balance(judged)
+    return words if rated is None else min(1.0, max(-1.0, words + (rated.score - _SO_SO) / (100 - _SO_SO)))
+
+
 def _telling(term: str) -> bool:
     """Whether a person who sees this term would learn from it: no "the", no "的"."""
     return term.isalpha() and len(term) >= (4 if term.isascii() else 2)
@@ -243,4 +257,3 @@ def _thawed(arrays: dict[str, Any], facts: dict[str, Any], data: TrainingData) -
 
 _SEAM = "\n"
 _SO_SO = 60.0  # three stars: neither praise nor blame
-_COMPLAINED = frozenset({"product", "service", "price", "logistics", "complaint"})

@@ -63,6 +63,8 @@ def judgements(hits: Sequence[Hit], reach: int) -> list[Judgement]:
                 negated_until = -1
             if wished and value > 0:
                 value *= -0.2
+            elif wished and weight > -2:
+                value *= 0.3  # "how long does a refund take" blames nobody
             found.append(Judgement(start, end, value))
             degree = 1.0
     return found

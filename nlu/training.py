@@ -11,9 +11,9 @@ import numpy as np
 from nlu import entities, rating, ridge, sentiment
 from nlu.calibration import Calibration, Numbers, logistic, temperature
 from nlu.entities import Gazetteer
-from nlu.features import terms
+from nlu.features import SHAPES, terms
 from nlu.heads import POLARITIES, Heads
-from nlu.lexicon import Lexicon
+from nlu.lexicon import Hit, Lexicon
 from nlu.normalise import clip, normalise
 from nlu.rasa_data import TrainingData
 from nlu.seeds import Seed
@@ -33,13 +33,14 @@ def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Heads:
     borrowed = _borrowed(seeds, data)
     own = gazetteer(lexicon, data)
     every = [text for text, _ in examples + borrowed] + [seed.text for seed in seeds]
-    read = {text: read_terms(lexicon, own, text) for text in every}
+    read = {text: _read(lexicon, own, text) for text in every}
     vocabulary, idf = ridge.vocabulary(list(read.values()), own=len({text for text, _ in examples}))
     places = {term: row for row, term in enumerate(vocabulary)}
     rows = {text: ridge.rows(found, places) for text, found in read.items()}
 
     labels = _labels(seeds, lexicon.aspects)
-    judged = ridge.fit([rows[seed.text] for seed in seeds], idf, labels)
+    shapes = {places[term] for term in vocabulary if term[0] in SHAPES}  # how long a text is judges nothing
+    judged = ridge.fit([[row for row in rows[seed.text] if row not in shapes] for seed in seeds], idf, labels)
     meant = examples + borrowed
     truth = np.array([intents.index(name) for _, name in meant], np.intp)
     asked = ridge.fit(
@@ -85,18 +86,20 @@ def gazetteer(lexicon: Lexicon, data: TrainingData) -> Gazetteer:
     )
 
 
-def read_terms(lexicon: Lexicon, own: Gazetteer, text: str) -> list[str]:
-    """The terms of a text as typed."""
+def terms_of(text: str, hits: Sequence[Hit], named: Sequence[Entity], rated: rating.Rating | None) -> list[str]:
+    """The terms of a normalised text by what the lists and rules found in it. Addresses and numbers count by their
+    kind alone: their letters say nothing."""
+    things = [entity.entity for entity in named]
+    for entity in named:
+        if entity.entity in _BY_KIND:
+            text = f"{text[: entity.start]}{' ' * (entity.end - entity.start)}{text[entity.end :]}"
+    return terms(text, hits, [*things, "rating"] if rated else things)
+
+
+def _read(lexicon: Lexicon, own: Gazetteer, text: str) -> list[str]:
     written = clip(text)[0]
     plain = normalise(written, lexicon.table)
-    named = entities.find(plain, written, own)
-    return terms(plain, lexicon.find(plain), things(named, rating.find(plain)))
-
-
-def things(named: Sequence[Entity], rated: rating.Rating | None) -> list[str]:
-    """The names of what the rules found in a text, for `features.terms`."""
-    found = [entity.entity for entity in named]
-    return [*found, "rating"] if rated else found
+    return terms_of(plain, lexicon.find(plain), entities.find(plain, written, own), rating.find(plain))
 
 
 def _labels(seeds: Sequence[Seed], aspects: Sequence[tuple[str, str]]) -> ridge.Floats:
@@ -167,5 +170,6 @@ def _calibrate(
 
 _INTENT_STIFFNESS = 0.6
 _BORROWED = 0.5
+_BY_KIND = {"email", "phone", "order_number"}
 _SHAPED = re.compile(r"[\d@]")
 _MOST_BORROWED = 400

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from nlu.entities import amount
 from nlu.lexicon import BREAKS, EXPOSURE, GROUP, IDIOM, LOSS, NEGATES, SUPPOSES, THREATENS, Hit
-from nlu.understanding import Entity, Urgency
+from nlu.understanding import Entity, Nature, Urgency
 
 LARGE = {"CNY": 10_000.0, "TWD": 40_000.0, "HKD": 10_000.0}
 """From what amount a loss is large; other currencies: LARGE_ELSEWHERE."""
@@ -23,9 +23,9 @@ class Alarm(NamedTuple):
     places: tuple[tuple[int, int], ...] = ()
 
 
-def alarm(text: str, hits: Sequence[Hit], entities: Sequence[Entity], score: float, complaint: bool) -> Alarm:
-    """The urgency of a normalised text in which the word lists found `hits`; `score` is its sentiment, -1 to 1;
-    `complaint`: it complains of something."""
+def alarm(text: str, hits: Sequence[Hit], entities: Sequence[Entity], score: float, nature: Nature) -> Alarm:
+    """The urgency of a normalised text in which the word lists found `hits`; `score` is its sentiment, -1 to 1, and
+    `nature` its main one."""
     places = [
         (hit.start, hit.end)
         for place, hit in enumerate(hits)
@@ -33,7 +33,7 @@ def alarm(text: str, hits: Sequence[Hit], entities: Sequence[Entity], score: flo
     ]
     if places:
         return Alarm("urgent", tuple(places))
-    return Alarm("important" if complaint and score <= _CLEARLY else "normal")
+    return Alarm("important" if score <= _CLEARLY.get(nature, -2.0) else "normal")
 
 
 def _holds(text: str, place: int, hits: Sequence[Hit], entities: Sequence[Entity], score: float) -> bool:
@@ -84,7 +84,14 @@ def _asked(text: str, at: int, exposure: bool) -> bool:
     return (marked or exposure) and bool(_ASKS_IN_ENGLISH.match(sentence)) and not _SUFFERED.search(sentence)
 
 
-_CLEARLY = -0.45
+# From which score on a complaint is clear: more where it names nothing ("算了" is none).
+_CLEARLY: dict[Nature, float] = {
+    "product": -0.45,
+    "service": -0.45,
+    "price": -0.45,
+    "logistics": -0.45,
+    "complaint": -0.65,
+}
 _WEAKLY = -0.1
 _PRAISE = 0.35
 _SENTENCE_END = re.compile(r"[?!。.;\n]")

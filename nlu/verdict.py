@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
+from math import exp, log, tanh
 from typing import NamedTuple
 
-import numpy as np
-
-from nlu.calibration import Numbers
 from nlu.heads import Heads
 from nlu.understanding import Nature, Polarity, View
 
@@ -43,27 +40,26 @@ class Verdict(NamedTuple):
     aspects: tuple[str, ...]
 
 
-def decide(scores: Numbers, leaning: Sequence[float], blamed: Sequence[Sequence[int]], heads: Heads) -> list[Verdict]:
-    """The verdicts on texts with these `scores`; `leaning` is what the word lists say of each, -1 to 1, and `blamed`
-    the aspects (places in `heads.aspects`) that they find badly spoken of."""
-    tones, natures, aspects, intents = (scores[:, columns] for columns in heads.columns)
-    best = intents.argmax(axis=1)
-    confidence = 1 / np.exp(intents - intents.max(axis=1, keepdims=True)).sum(axis=1)
-    lists = np.asarray(leaning, np.float32)
-    opinion = tones[:, 2] - tones[:, 0]
-    raw = lists + np.float32(HEAD_VOTE) * opinion
-    tone = np.tanh(np.float32(0.5 * heads.calibration.tone) * raw)
-    weigh = heads.calibration.neutral
-    odds = np.abs(lists) * weigh[0] + np.abs(opinion) * weigh[1] + tones[:, 1] * weigh[2] + weigh[3]
-    neutral = (odds > DOUBT) | (np.abs(raw) < QUIET)
-    rows = zip(
-        best.tolist(), confidence.tolist(), neutral.tolist(), tone.tolist(), natures.tolist(), aspects.tolist(),
-        blamed, strict=True,
-    )  # fmt: skip
-    return [
-        _verdict(heads, heads.intents[intent], sure, is_neutral, score, of_nature, of_aspect, bad)
-        for intent, sure, is_neutral, score, of_nature, of_aspect, bad in rows
-    ]
+def decide(scores: Sequence[float], leaning: float, blamed: Sequence[int], heads: Heads) -> Verdict:
+    """The verdict on a text with these `scores`; `leaning` is what the word lists say of it, -1 to 1, and `blamed` the
+    aspects (places in `heads.aspects`) that they find badly spoken of."""
+    tones, natures, aspects, intents = heads.columns
+    negative, neutral, positive = scores[tones]
+    opinion = positive - negative
+    raw = leaning + HEAD_VOTE * opinion
+    of_lists, of_heads, of_neutral, constant = heads.calibration.neutral
+    silence = abs(leaning) * of_lists + abs(opinion) * of_heads + neutral * of_neutral + constant
+    score = tanh(0.5 * heads.calibration.tone * raw)
+    label: Polarity = "negative" if score < 0 else "positive"
+    if silence > DOUBT or abs(raw) < QUIET:
+        label, score = "neutral", score * FAINT
+    likely = scores[intents]
+    best = max(likely)
+    confidence = 1 / sum([exp(other - best) for other in likely])
+    named = _natures(dict(zip(heads.natures, scores[natures], strict=True)), label, blamed, heads)
+    return Verdict(
+        heads.intents[likely.index(best)], confidence, label, score, named, _aspects(named, scores[aspects], heads)
+    )
 
 
 def view(natures: Sequence[Nature], aspects: Sequence[str], emotions: Sequence[str]) -> View:
@@ -76,44 +72,27 @@ def view(natures: Sequence[Nature], aspects: Sequence[str], emotions: Sequence[s
     return "functional" if named[0] == "product" else "basic"
 
 
-def _verdict(
-    heads: Heads,
-    intent: str,
-    confidence: float,
-    neutral: bool,
-    score: float,
-    of_nature: list[float],
-    of_aspect: list[float],
-    blamed: Sequence[int],
-) -> Verdict:
-    odds = dict(zip(heads.natures, of_nature, strict=True))
+def _natures(odds: dict[Nature, float], label: Polarity, blamed: Sequence[int], heads: Heads) -> tuple[Nature, ...]:
     bad = {heads.aspects[place][0] for place in blamed}
     objects: list[Nature] = [n for n in OBJECTS if odds[n] >= NAMED or (n in bad and odds[n] >= BLAMED)]
     if len(objects) > 1:
         objects.sort(key=lambda nature: -odds[nature])
-    natures: list[Nature]
-    if neutral:
+    suggested = odds["suggestion"] >= SURE
+    if label == "positive":
+        return ("suggestion" if suggested else "praise", *objects)
+    if label == "neutral":
         # A fact told without a judging word ("I have no receipt") is about its object if the heads are sure of it.
-        label: Polarity = "neutral"
-        score *= FAINT
-        natures = objects if odds["none"] < SURE else []
-        if odds["suggestion"] >= SURE:
-            natures = ["suggestion", *natures]
-        natures = natures or (["other"] if odds["other"] >= SURE else ["none"])
-    elif score >= 0:
-        label = "positive"
-        natures = ["suggestion" if odds["suggestion"] >= SURE else "praise", *objects]
-    else:
-        label = "negative"
-        likeliest = objects[0] if objects else max(OBJECTS, key=lambda nature: odds[nature])
-        natures = objects or ([likeliest] if odds[likeliest] >= POSSIBLE else [])
-        natures = natures or (["other"] if odds["other"] >= SURE else ["complaint"])
-        if odds["suggestion"] >= SURE:
-            natures = [*natures, "suggestion"]
-    return Verdict(intent, confidence, label, score, tuple(natures), _aspects(natures, of_aspect, heads))
+        facts = objects if odds["none"] < SURE else []
+        found: list[Nature] = ["suggestion", *facts] if suggested else facts
+        return tuple(found) or (("other",) if odds["other"] >= SURE else ("none",))
+    likeliest = max(OBJECTS, key=odds.__getitem__)
+    if not objects and odds[likeliest] >= POSSIBLE:
+        objects = [likeliest]
+    found = objects or (["other"] if odds["other"] >= SURE else ["complaint"])
+    return (*found, "suggestion") if suggested else tuple(found)
 
 
-def _aspects(natures: Sequence[Nature], of_aspect: list[float], heads: Heads) -> tuple[str, ...]:
+def _aspects(natures: Sequence[Nature], of_aspect: Sequence[float], heads: Heads) -> tuple[str, ...]:
     """The aspects of `natures` that are named, likeliest first; of a nature none of whose is, its likeliest one."""
     if natures[0] in _OBJECTLESS and len(natures) == 1:
         return ()

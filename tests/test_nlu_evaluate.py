@@ -22,7 +22,7 @@ def test_labels_are_counted_each_by_its_task(tmp_path: Path) -> None:
     """One file may ask for several things; of a list of labels any is right; "none" is anything but a complaint."""
     path = put(
         tmp_path / "labels.jsonl",
-        {"text": "垃圾，太差了", "sentiment": "negative", "nature": ["service", "complaint"]},
+        {"text": "客服态度太差了", "sentiment": "negative", "nature": ["complaint", "service"]},
         {"text": "非常好，谢谢", "sentiment": "positive", "nature": ["none"]},
         {"text": "非常满意", "sentiment": "negative"},
         {"text": "给你们打9分", "rating": 90, "language": "zh"},
