@@ -46,6 +46,15 @@ def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str,
         raise
 
 
+def prune(directory: Path, pattern: str, keep: int) -> None:
+    """Remove all but the newest `keep` files like `pattern`. Raises OSError where the folder cannot be written."""
+    found = sorted(
+        (path for path in directory.glob(pattern) if path.is_file()), key=lambda path: path.stat().st_mtime_ns
+    )
+    for path in found[:-keep]:
+        path.unlink(missing_ok=True)
+
+
 def load(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | None:
     """What `save` wrote, or None where there is nothing, or nothing whole."""
     try:

@@ -36,6 +36,9 @@ CONFIDENT = 0.35
 
 MOST_EVIDENCE = 6
 
+KEPT = 3
+"""How many trained models stay in the cache: the one in use, and those to go back to."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -49,7 +52,8 @@ class Model:
 
     def parse(self, text: str, *, language: Language | None = None) -> Understanding:
         """What `text` says. `language` is what the customer was last heard in, for a text that shows none itself. Of a
-        text longer than 1,200 characters only the first 800 and the last 400 are read. Never raises for any text."""
+        text longer than 1,200 characters only the first 800 and the last 400 are read. Never raises for any text; in
+        the answer's `text` lone surrogates are U+FFFD, everything else is as given."""
         return self.parse_many((text,), languages=(language,))[0]
 
     def parse_many(
@@ -176,6 +180,7 @@ def load_or_train(data: TrainingData, cache_dir: Path) -> Model:
     model = train(data)
     with suppress(OSError):
         cache.save(path, {"weights": model.heads.weights}, _frozen(model))
+        cache.prune(cache_dir, "nlu-*.npz", KEPT)
     return model
 
 

@@ -14,7 +14,7 @@ import pytest
 from test_nlu_heldout import assistant, trained
 
 from nlu import cache
-from nlu.model import FALLBACK, fingerprint, load_or_train, train
+from nlu.model import FALLBACK, KEPT, fingerprint, load_or_train, train
 from nlu.rasa_data import TrainingData
 from nlu.understanding import Intent
 
@@ -182,12 +182,16 @@ def test_a_trained_model_is_kept_and_found(once: Path) -> None:
 
 
 def test_other_examples_make_another_model(once: Path, tmp_path: Path) -> None:
-    """The cache goes by what was taught, to the last word."""
+    """The cache goes by what was taught, to the last word; of older models only a few stay."""
     other = TrainingData(intents={**assistant().intents, "greet": ("喂",)})
     assert fingerprint(other) != fingerprint(assistant())
     shutil.copy(once, tmp_path)
+    for number in range(4):
+        (tmp_path / f"nlu-{number}.npz").write_bytes(b"older")
     load_or_train(other, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
+    left = {path.name for path in tmp_path.iterdir()}
+    assert len(left) == KEPT
+    assert f"nlu-{fingerprint(other)}.npz" in left
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "other", "folder"])
