@@ -19,6 +19,7 @@ from bot.loop.events import chat_lane
 from bot.service import Service
 from bot.staff import sessions
 from bot.staff.sessions import Role
+from bot.web import chat
 from bot.web.server import application, serve
 from channels.base import Tap, Text
 from storage import tables
@@ -138,7 +139,7 @@ async def opened(database: Database, **settings: Any) -> AsyncIterator[Place]:
     """A place whose clock stands still; what waits is worked by `settle`, at once."""
     clock = ManualClock(START)
     service = house(database, clock, **settings)
-    runner, port = await serve(application(service, [routes]), "127.0.0.1", 0)
+    runner, port = await serve(application(service, [routes, chat.routes]), "127.0.0.1", 0)
     async with contextlib.AsyncExitStack() as agents:
         yield Place(service, clock, f"http://127.0.0.1:{port}", agents)
     await runner.cleanup()

@@ -64,6 +64,21 @@ async def test_supervisors_see_it_all(place: Place) -> None:
     assert len(found["customer"]["cases"]) == 1
 
 
+async def test_a_case_about_an_agent_is_not_theirs_to_answer(place: Place) -> None:
+    """Claiming does not make it theirs, replying does not meet its deadline; a colleague does both."""
+    talk, ann = await judged(place)
+    await ann.do("claim", talk)
+    await ann.reply(talk, "Sorry?", "k2")
+    (case,) = await place.rows(tables.cases)
+    assert (case["owner_id"], case["responded_at"]) == (None, None)
+    await ann.do("requeue", talk)
+    bob = await place.agent("Bob")
+    await bob.do("claim", talk)
+    await bob.reply(talk, "I am so sorry.")
+    (case,) = await place.rows(tables.cases)
+    assert (case["owner_id"], case["responded_at"]) == (bob.id, place.clock.now())
+
+
 async def test_other_words_and_other_ratings_are_not_hidden(place: Place) -> None:
     """What the customer says afterwards, and what they said of a colleague, is there for everybody."""
     talk, ann = await judged(place)

@@ -22,6 +22,9 @@ _CONVERSATIONS = 8
 _PRIVATE = frozenset({"web"})
 """Channels whose addresses say nothing to a person, and are a key to somebody's chat."""
 
+_SCOPED = ("author:", "comment:")
+"""How the addresses begin that only the platform can read: commenters'."""
+
 
 def about(
     connection: Connection, contact: int, conversation: int, judged: Judging, content: Content, language: Language
@@ -52,7 +55,7 @@ def _addresses(connection: Connection, contact: int) -> list[dict[str, Any]]:
     return [
         {
             "channel": row.channel,
-            "address": None if row.channel in _PRIVATE else row.address,
+            "address": None if row.channel in _PRIVATE or row.address.startswith(_SCOPED) else row.address,
             "stopped": row.stopped_at is not None,
             "blocked": row.blocked_at is not None,
         }

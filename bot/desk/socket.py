@@ -18,6 +18,9 @@ from bot.web.server import CLOSING
 TICK = 20.0
 """Seconds between two signs of life. With each the session is looked at again."""
 
+HEARTBEAT = 30.0
+"""Seconds between two pings: whoever does not answer is gone."""
+
 SIGNED_OUT = 4401
 """Close code: the session has ended, sign in again. (4000 to 4999 are an application's own.)"""
 
@@ -31,7 +34,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
         await admitted(request)
     except Problem as problem:
         return web.Response(status=problem.status, text=said(f"error.{problem.code}", language_of(request)))
-    socket = web.WebSocketResponse(heartbeat=TICK, max_msg_size=4_096)
+    socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=4_096)
     await socket.prepare(request)
     here = room(request)
     tasks = [

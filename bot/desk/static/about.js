@@ -27,7 +27,7 @@ const fact = (name, value, dir) => (value ? h("div", null, h("dt", null, name), 
 function person(row, customer) {
   const name = nameOf(row);
   const segment = customer.segment && (has(`segment.${customer.segment}`) ? t(`segment.${customer.segment}`) : customer.segment);
-  const ways = customer.addresses.map((each) => h("li", null, icon(each.channel), h("span", { dir: "auto" }, each.address || t("about.visitor")), h("span.sr", null, channelName(each.channel)),
+  const ways = customer.addresses.map((each) => h("li", null, icon(each.channel), h("span", { dir: "auto" }, each.address || (each.channel === "web" ? t("about.visitor") : channelName(each.channel))), h("span.sr", null, channelName(each.channel)),
     each.stopped ? h("span.tag.important", null, icon("held"), t("about.stopped")) : null, each.blocked ? h("span.tag.important", null, icon("cross"), t("about.blocked")) : null));
   return h("section.person", null,
     h(`span.face.big.${shade(customer.id)}`, { "aria-hidden": "true" }, initial(name)),

@@ -71,8 +71,9 @@ export function makeComposer(on) {
     const row = talk.conversation;
     if (row.public && row.owner === "agent" && row.agent?.id === me.id) return [icon("public"), h("span", null, t("compose.public"))];
     if (row.owner === "agent") return [icon("person"), h("span", null, t("compose.with_other", { name: row.agent?.name || "" }))];
-    return [icon(row.owner === "bot" ? "bot" : "hand"), h("span", null, t(row.owner === "bot" ? "compose.with_bot" : "compose.claim_first")),
-      h("button.primary", { type: "button", onclick: () => on.act("claim") }, t("talk.claim"), h("kbd", null, "C"))];
+    const words = row.public ? "public_claim" : row.owner === "bot" ? "with_bot" : "claim_first";
+    return [icon(row.public ? "public" : row.owner === "bot" ? "bot" : "hand"), h("span", null, t(`compose.${words}`)),
+      h(row.owner === "bot" ? "button.button" : "button.primary", { type: "button", id: "claim", onclick: () => on.act("claim") }, t(row.owner === "bot" ? "talk.claim_again" : "talk.claim"), h("kbd", null, "C"))];
   }
 
   return {
@@ -91,6 +92,15 @@ export function makeComposer(on) {
       id = row.id;
       field.value = kept(id);
       fit();
+    },
+    /** Keep words that were not sent as the draft of a conversation, before what is being written. */
+    save(of, words) {
+      const draft = of === id ? field.value : kept(of);
+      try {
+        sessionStorage.setItem(`earful.draft.${me.id}.${of}`, [words, draft].filter(Boolean).join("\n"));
+      } catch {
+        // A browser that keeps nothing.
+      }
     },
     focus() {
       if (!form.hidden) field.focus();

@@ -91,6 +91,8 @@ async function loadList(background = false) {
     return;
   }
   Object.assign(state, { rows: [...rows.values()], next: found.next, counts: found.counts, loaded: true });
+  for (const row of state.rows) if (row.owner === "queue") queued.add(row.id);
+  tellLive(link);
   draw();
 }
 
@@ -142,33 +144,39 @@ function failed(error, background = false) {
 
 // ---- acting ----
 
+/** The open conversation as far as it is known: a key may be faster than the service. */
+function current() {
+  return state.talk?.conversation || state.rows.find((row) => row.id === state.id);
+}
+
 function owned() {
-  return state.talk?.conversation.owner === "agent" && state.talk.conversation.agent?.id === me.id;
+  return current()?.owner === "agent" && current().agent?.id === me.id;
 }
 
 function mayAct() {
-  return owned() || (me.supervisor && state.talk?.conversation.owner === "agent");
+  return owned() || (me.supervisor && current()?.owner === "agent");
 }
 
 function mayWrite() {
-  return mayAct() || (Boolean(state.talk) && state.talk.conversation.owner !== "agent");
+  return mayAct() || (Boolean(current()) && current().owner !== "agent");
 }
 
 let acting = false;
 
 async function act(name) {
-  const { id, talk: shown } = state;
-  if (!shown || acting) return;
+  const { id } = state;
+  const row = current();
+  if (!row || acting) return;
   const claiming = name === "claim";
   if (claiming ? owned() : !mayAct()) return;
   if (!claiming) {
-    const closing = name === "resolve" && shown.conversation.public ? "resolve_public" : `${name}_more`;
+    const closing = name === "resolve" && row.public ? "resolve_public" : `${name}_more`;
     if (!(await confirm(t(`ask.${name}`), t(`ask.${closing}`), t(`talk.${name}`)))) return;
   }
   acting = true;
   try {
     await post(`conversations/${id}/${name.replace("_", "-")}`);
-    toast(t(`done.${claiming ? "claimed" : name === "resolve" && shown.conversation.public ? "resolved_public" : name === "resolve" ? "resolved" : name}`));
+    toast(t(`done.${claiming ? "claimed" : name === "resolve" && row.public ? "resolved_public" : name === "resolve" ? "resolved" : name}`));
     if (claiming) {
       location.hash = `#/mine/${id}`;
       await loadTalk(id);
@@ -216,6 +224,15 @@ function retry(key) {
   deliver(state.id, message);
 }
 
+// What was not sent when the page is left, to sign in again perhaps, is a draft when it comes back.
+addEventListener("pagehide", () => {
+  for (const [id, messages] of state.pending) {
+    const words = messages.filter((message) => message.pending === "not_saved").map((message) => message.text).join("\n");
+    if (words) composer.save(id, words);
+    state.pending.set(id, messages.filter((message) => message.pending !== "not_saved"));
+  }
+});
+
 async function again(parts) {
   const { id } = state;
   if (parts.some((part) => part.state === "unknown") && !(await confirm(t("delivery.unknown"), t("delivery.again_unknown"), t("delivery.again")))) return;
@@ -231,7 +248,8 @@ async function again(parts) {
 // ---- what changes elsewhere ----
 
 let soon = 0;
-let queued = null;
+let link = "off";
+const queued = new Set();
 
 function refresh() {
   clearTimeout(soon);
@@ -251,16 +269,18 @@ watch({
         if (!state.stirred.has(each.id)) sound.play();
         state.stirred.add(each.id);
       }
-      if (each.owner === "queue" && queued && !queued.has(each.id)) sound.play();
-      if (each.owner === "queue") (queued ||= new Set()).add(each.id);
-      else queued?.delete(each.id);
+      if (each.owner !== "queue") queued.delete(each.id);
+      else if (!queued.has(each.id)) {
+        queued.add(each.id);
+        sound.play();
+      }
       if (each.id === state.id) loadTalk(each.id, false, true);
     }
     const listed = new Set(state.rows.map((row) => row.id));
     if (state.view === "bot" || conversations.some((each) => each.owner !== "bot" || listed.has(each.id))) refresh();
     else draw();
   },
-  state: tellLive,
+  state: (how) => { link = how; tellLive(how); },
   gone: signedOut,
 });
 

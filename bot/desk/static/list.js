@@ -42,14 +42,14 @@ function read() {
 /** The list pane. `on.filter(filters)`, `on.more()`, `menu`: the element at the top right. */
 export function makeList(pane, { menu, live, on }) {
   const filters = { channel: "", language: "", reason: "", urgent: "" };
-  const tabs = h("div.tabs", { role: "tablist", "aria-label": t("view.lists") });
+  const tabs = h("div.tabs");
   const rows = h("ol.rows", { id: "rows" });
   const more = h("button.button.wide", { type: "button", hidden: true, onclick: () => on.more() }, t("view.more"));
   const empty = h("div.empty", { hidden: true });
   const chips = h("div.chips", { hidden: true });
-  const body = h("div.scroll", { role: "tabpanel", id: "panel", tabindex: "-1" }, rows, empty, h("div.more", null, more));
+  const body = h("div.scroll", { tabindex: "-1" }, rows, empty, h("div.more", null, more));
   pane.append(
-    h("header.top", null, h("img.mark", { src: "/desk/static/earful.svg", alt: "", width: 26, height: 26 }), h("h1", null, t("page.title")), live, filterButton(), menu),
+    h("header.top", null, h("img.mark", { src: "/web/static/mark.svg", alt: "", width: 26, height: 26 }), h("h1", null, t("page.title")), live, filterButton(), menu),
     tabs, chips, body,
   );
 
@@ -88,7 +88,7 @@ export function makeList(pane, { menu, live, on }) {
     show(tabs, VIEWS.map((view) => ({ view, on: view === state.view, count: state.counts[view], stirred: view === "mine" && state.stirred > 0 })), (tab) => tab.view, (tab) => {
       const name = t(`view.${tab.view}`);
       const label = tab.count === undefined ? name : t("view.count", { name, count: tab.count });
-      return h("a.tab", { href: `#/${tab.view}`, role: "tab", "aria-selected": String(tab.on), "aria-controls": "panel", "aria-label": tab.stirred ? `${label}, ${t("view.stirred")}` : label, tabindex: tab.on ? undefined : "-1" },
+      return h("a.tab", { href: `#/${tab.view}`, "aria-current": tab.on ? "page" : undefined, "aria-label": tab.stirred ? `${label}, ${t("view.stirred")}` : label },
         icon(ICONS[tab.view]), h("span", null, name), tab.count ? h("b.count", null, tab.count > 999 ? "999+" : tab.count) : null, tab.stirred ? h("i.dot") : null);
     });
   }

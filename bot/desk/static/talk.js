@@ -5,6 +5,7 @@ import { channelName, nameOf, reasonName, tick } from "./list.js";
 import { clock, day, dayKey, full, has, language, listed, me, t } from "./words.js";
 
 const STATES = { pending: "clock", queued: "clock", sending: "clock", sent: "check", delivered: "checks", read: "checks", failed: "bang", unknown: "unknown", dropped: "held", not_saved: "bang" };
+const BAD = ["failed", "unknown", "dropped", "not_saved"];
 const NEAR = 60; // pixels from the end that still count as reading the end
 
 /** The conversation pane. `on.act(name)`, `on.again(row, state)`, `on.retry(key)`, `on.earlier()`, `composer`. */
@@ -34,7 +35,6 @@ export function makeTalk(pane, { composer, on }) {
       ? h("span.where.wait", null, icon("clock"), t("view.queue"), " ", h("time", { "data-since": row.queued_at }))
       : h(`span.where${mine ? ".mine" : ""}`, null, icon(row.owner === "bot" ? "bot" : "person"), row.owner === "bot" ? t("state.bot") : mine ? t("state.mine") : t("state.team", { name: row.agent?.name || "" }));
     const actions = [];
-    if (row.owner !== "agent") actions.push(h("button.primary", { type: "button", id: "claim", title: "C", onclick: () => on.act("claim") }, icon("hand"), t(row.owner === "bot" ? "talk.claim_again" : "talk.claim")));
     if (may) {
       actions.push(
         h("div.pop.menu", { id: "more", popover: "auto" },
@@ -88,10 +88,12 @@ export function makeTalk(pane, { composer, on }) {
     return h(`li.${classes.join(".")}`, { "data-message": message.id },
       line.joined ? h("span.sr", null, line.who) : h("p.meta", null, message.author === "customer" ? null : icon(message.author === "bot" ? "bot" : "person"), h("b", { dir: "auto" }, line.who),
         message.public ? h("span", null, icon("public"), t("talk.public")) : null, h("time", { datetime: message.at, title: full(message.at) }, clock(message.at))),
-      h("div.bubble", { dir: "auto", title: full(message.at) }, words(message),
-        message.buttons ? h("p.offer", null, h("span", null, t("talk.offered")), message.buttons.map((title) => h("span.option", null, title))) : null),
+      h("div.said", null,
+        state && !BAD.includes(state) ? h("span.delivery", { "data-state": state, title: t(`delivery.${state}`) }, icon(STATES[state]), h("span", { class: state === "sent" ? "sr" : "" }, t(`delivery.${state}`))) : null,
+        h("div.bubble", { dir: "auto", title: full(message.at) }, words(message),
+          message.buttons ? h("p.offer", null, h("span", null, t("talk.offered")), message.buttons.map((title) => h("span.option", null, title))) : null)),
       message.understood ? understood(message) : null,
-      state ? delivery(message, state) : null);
+      BAD.includes(state) ? trouble(message, state) : null);
   }
 
   function words(message) {
@@ -101,21 +103,19 @@ export function makeTalk(pane, { composer, on }) {
     if (message.tapped) parts.push(h("span.tapped", null, icon("hand"), h("span.sr", null, t("talk.tapped"))), " ");
     const text = message.media && message.text === `[${message.media}]` ? "" : message.text;
     const evidence = message.understood?.evidence || [];
-    return [...parts, ...(state(message) === "dropped" ? [h("s", null, text)] : marked(text, evidence))];
+    return [...parts, ...(stateOf(message) === "dropped" ? [h("s", null, text)] : marked(text, evidence))];
   }
 
-  function delivery(message, state) {
-    const bad = ["failed", "unknown", "dropped", "not_saved"].includes(state);
+  /** What went wrong with a message, why, and what may be done. */
+  function trouble(message, state) {
     const reasons = [...new Set((message.sent || []).map((each) => each.reason).filter(Boolean))].map((reason) => (has(`why.${reason}`) ? t(`why.${reason}`) : reason));
     const again = (message.sent || []).filter((each) => each.state === "failed" || each.state === "unknown");
-    return h(`p.delivery${bad ? ".bad" : ""}`, { "data-state": state },
-      icon(STATES[state]), h("span", { class: bad || state !== "sent" ? "" : "sr" }, t(`delivery.${state}`), bad && reasons.length ? ` · ${listed(reasons)}` : ""),
+    return h("p.delivery.bad", { "data-state": state },
+      icon(STATES[state]), h("span", null, t(`delivery.${state}`), reasons.length ? ` · ${listed(reasons)}` : ""),
       again.length && on.mayWrite() ? h("button.link", { type: "button", onclick: () => on.again(again) }, icon("again"), t("delivery.again")) : null,
       state === "not_saved" ? h("button.link", { type: "button", onclick: () => on.retry(message.key) }, icon("again"), t("delivery.retry")) : null);
   }
 }
-
-const state = (message) => stateOf(message);
 
 /** The state of a message: that of its worst part; of one that arrived, how far. */
 function stateOf(message) {
