@@ -84,7 +84,7 @@ async def opened(
         await upgrade(database)
         http = Http()
         stack.push_async_callback(http.close)
-        made = dict(adapters(http) if adapters else _adapters(settings, http))
+        made = dict(adapters(http) if adapters else adapters_of(settings, http))
         for adapter in made.values():
             stack.push_async_callback(adapter.close)
         service = wire(settings, clock or SystemClock(), database, content, made, models)
@@ -129,7 +129,9 @@ def wire(
         text_limit=settings.text_limit,
         capabilities_of=by_channel.__getitem__,
     )
-    delivery = Delivery(database, clock, lambda channel, account: adapters.get((channel, account)), live.changed)
+    delivery = Delivery(
+        database, clock, lambda channel, account: adapters.get((channel, account)), live.changed, lanes.wake
+    )
     turns = Turns(database, clock, policy, lanes, delivery.hint, live.changed)
     return Service(
         settings=settings,
@@ -203,7 +205,8 @@ async def _again(seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -
         await asyncio.sleep(seconds)
 
 
-def _adapters(settings: Settings, http: Http) -> Adapters:
+def adapters_of(settings: Settings, http: Http) -> Adapters:
+    """An adapter for each account of the settings, and for the web chat. Raises SettingsError."""
     made: dict[tuple[str, str], Adapter[Any]] = {}
     tables: dict[str, dict[str, dict[str, Any]]] = {"web": {"default": {}}, **settings.channels}
     for channel, accounts in tables.items():

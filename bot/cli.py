@@ -226,6 +226,52 @@ def _with_database(context: click.Context, work: Any) -> Any:
 
 
 @main.group()
+def token() -> None:
+    """Tokens for the API."""
+
+
+@token.command("add")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="Repeat it for several, such as episodes:write.")
+@click.pass_context
+def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> None:
+    """Make a token for a system that calls the API. It is shown once."""
+    from bot.api.tokens import create  # noqa: PLC0415
+
+    made = _with_database(context, lambda database, clock: create(database, clock, name, scopes, by="command line"))
+    click.echo(made)
+
+
+@main.command()
+@click.argument("account")
+@click.pass_context
+def telegram(context: click.Context, account: str) -> None:
+    """Tell Telegram where to call for [channels.telegram.ACCOUNT]; with mode = "polling", to stop calling."""
+    from bot.app import adapters_of  # noqa: PLC0415
+    from channels.base import ChannelError  # noqa: PLC0415
+    from channels.http import Http  # noqa: PLC0415
+    from channels.telegram.adapter import TelegramAdapter  # noqa: PLC0415
+
+    settings = _settings(context)
+
+    async def work() -> None:
+        http = Http()
+        try:
+            adapter = adapters_of(settings, http).get(("telegram", account))
+            if not isinstance(adapter, TelegramAdapter):
+                raise SettingsError(f"there is no [channels.telegram.{account}] in the settings")
+            await adapter.register(settings.address)
+        except ChannelError as error:
+            raise SettingsError(str(error)) from None
+        finally:
+            await http.close()
+
+    with _clear():
+        _run(work())
+    click.echo(f"Telegram knows: {settings.address}/hooks/telegram/{account}")
+
+
+@main.group()
 def demo() -> None:
     """The demo content of `make run`."""
 

@@ -61,7 +61,7 @@ class Service:
             fired = await self.timers.fire()
             worked = await self.turns.settle()
             await self.delivery.settle()
-            if not fired and not worked:
+            if not fired and not worked and not self.lanes.waiting:
                 return
 
 

@@ -221,7 +221,7 @@ surveys = _table(
     _ref("contact_id", "contacts", nullable=False),
     _ref("address_id", "addresses"),
     Column("definition", String(60), nullable=False),
-    Column("state", String(12), nullable=False),  # awaiting, answered, expired, superseded, suppressed
+    Column("state", String(12), nullable=False),  # planned, awaiting, answered, expired, superseded, suppressed
     Column("reason", String(60)),
     Column("progress", Json),
     Column("judged", String(100)),  # the agent judged, fixed when the survey is made; never shown to that agent

@@ -242,6 +242,11 @@ class Asking:
         decision = selection.decide(self.surveys, occasion, [reach], None, now)
         return decision.reason if isinstance(decision, Suppressed) else decision.definition
 
+    def undelivered(self, effects: Effects, survey: Survey, reason: str) -> None:
+        """Its question never reached anybody: it was not asked, and that has its reason."""
+        if survey.state == "awaiting" and State.from_json(self._progress(effects, survey)).rated_at is None:
+            self._close(effects, survey, "suppressed", reason)
+
     # ---- within ----
 
     def _answer(self, effects: Effects, survey: Survey, answer: Answer, at: datetime, source: str) -> Outcome | None:

@@ -58,10 +58,12 @@ class Claim:
     again: list[Place] = field(default_factory=list)
     later: list[tuple[datetime, Place]] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)  # lanes that hear of what was not delivered
 
 
 class Delivery:
-    """Sends for every channel. `changed` is told the lanes whose rows changed state."""
+    """Sends for every channel. `changed` is told the lanes whose rows changed state, `wake` those that hear
+    of a survey that did not arrive."""
 
     def __init__(
         self,
@@ -69,12 +71,14 @@ class Delivery:
         clock: Clock,
         adapter_of: AdapterOf,
         changed: Callable[[Iterable[str]], None] = lambda _: None,
+        wake: Callable[[Iterable[str]], None] = lambda _: None,
         jitter: random.Random | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._adapter_of = adapter_of
         self._changed = changed
+        self._wake = wake
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, keeps no secret
         self._rates = Rates()
         self._me = uuid.uuid4().hex[:16]
@@ -199,6 +203,7 @@ class Delivery:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._changed(found.touched)
+        self._wake(found.told)
 
     def _release(self, places: Iterable[Place]) -> None:
         for place in places:
@@ -213,23 +218,24 @@ class Delivery:
         if finished:
             rows.record(connection, finished, now)
             found.touched |= {result.row.lane for result in finished}
+            found.told = {result.row.lane for result in finished if result.state == "failed"}
             found.again += [result.row.place for result in finished if result.state != "queued"]
             found.later += [
                 (result.not_before, result.row.place) for result in finished if result.not_before is not None
             ]
         if not places:
             return found
-        dropped: dict[int, str] = {}
+        dropped: list[tuple[Waiting, str]] = []
         for row in rows.heads(connection, places):
             adapter = self._adapter_of(row.channel, row.account)
             if adapter is None:
-                dropped[row.id] = "no_such_account"
+                dropped.append((row, "no_such_account"))
                 found.again.append(row.place)
                 continue
             reason = refusal(row, adapter.capabilities, now)
             ready = max(row.not_before, self._rates.ready_at(row.place, adapter.capabilities, now))
             if reason:
-                dropped[row.id] = reason
+                dropped.append((row, reason))
                 found.again.append(row.place)
                 found.touched.add(row.lane)
             elif ready > now:
@@ -237,6 +243,7 @@ class Delivery:
             else:
                 found.rows.append(row)
         rows.drop(connection, dropped, now)
+        found.told |= {row.lane for row, _ in dropped if row.kind == "survey"}
         claimed = rows.claim(connection, [row.id for row in found.rows], self._me, LEASE)
         found.rows = [row for row in found.rows if row.id in claimed]
         return found

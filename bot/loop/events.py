@@ -22,7 +22,15 @@ class TimerDue(Event):
     late: float = 0.0
 
 
-LoopEvent = AnyEvent | TimerDue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered(Event):
+    """A survey's message did not go out, or could not be delivered: `message` is its row, `reason` why."""
+
+    message: int
+    reason: str
+
+
+LoopEvent = AnyEvent | TimerDue | Undelivered
 
 _NAMES: dict[type[Event], str] = {
     Text: "text",
@@ -33,6 +41,7 @@ _NAMES: dict[type[Event], str] = {
     Comment: "comment",
     Unknown: "unknown",
     TimerDue: "timer",
+    Undelivered: "undelivered",
 }
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 _FIELDS = {kind: tuple(f.name for f in fields(kind) if f.name != "raw") for kind in _NAMES}

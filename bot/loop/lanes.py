@@ -42,6 +42,11 @@ class Lanes:
         self._again -= again
         self.wake(again)
 
+    @property
+    def waiting(self) -> int:
+        """How many lanes wait."""
+        return len(self._waiting)
+
     def is_busy(self, lane: str) -> bool:
         return lane in self._busy or lane in self._waiting
 

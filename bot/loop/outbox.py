@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Float, Select, bindparam, func, or_, select, update
 
+from bot.loop.events import Undelivered, encode
+from bot.loop.intake import insert_new
 from bot.loop.planner import Waiting
 from storage.clock import database_now
 from storage.prepared import Prepared, insert_into
@@ -52,10 +54,32 @@ def claim(connection: Connection, ids: Sequence[int], me: str, lease: float) -> 
     return set(connection.execute(_CLAIM, {"ids": list(ids), "me": me, "lease": lease}).scalars())
 
 
-def drop(connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:
+def drop(connection: Connection, reasons: Sequence[tuple[Waiting, str]], now: datetime) -> None:
     """Rows that must never be sent, each with its reason."""
     if reasons:
-        connection.execute(_DROP, [{"row": row, "why": why, "when": now} for row, why in sorted(reasons.items())])
+        connection.execute(_DROP, [{"row": row.id, "why": why, "when": now} for row, why in reasons])
+        _tell(connection, reasons, now)
+
+
+def _tell(connection: Connection, reasons: Sequence[tuple[Waiting, str]], now: datetime) -> None:
+    """A survey that never reached anybody has its reason: its lane is told."""
+    insert_new(
+        connection,
+        [
+            {
+                "channel": "system",
+                "account": "outbox",
+                "dedupe_key": str(row.id),
+                "lane": row.lane,
+                "event": encode(Undelivered(dedupe_key=str(row.id), thread="", message=row.message_id, reason=why)),
+                "raw": None,
+                "state": "new",
+                "received_at": now,
+            }
+            for row, why in reasons
+            if row.kind == "survey" and row.message_id is not None
+        ],
+    )
 
 
 def record(connection: Connection, finished: Sequence[Result], now: datetime) -> None:
@@ -87,6 +111,8 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
         }
         for result in finished
     ]
+    lost = [(r.row, "blocked" if r.blocked else "refused") for r in finished if r.state == "failed"]
+    _tell(connection, lost, now)
     insert_into(attempts, tuple(made[0]), connection.dialect).run(connection, made)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from bot.contacts import rules as contacts
 from bot.loop.asking import Asking
 from bot.loop.commenting import Commenting
 from bot.loop.effects import Effects
-from bot.loop.events import LoopEvent, TimerDue
+from bot.loop.events import LoopEvent, TimerDue, Undelivered
 from bot.loop.notices import Notices
 from bot.loop.state import TAP, Heard, LaneState
 from bot.loop.talking import Talking
@@ -30,13 +29,13 @@ log = structlog.get_logger()
 IN_QUEUE: Mapping[str, Doing] = {"ask_queue_position": "position", "cancel": "cancel", "ask_question": "question"}
 GREETING = "/greet"
 
+LOOKED_AT = 1_000
+"""Characters of a message that are looked at for its language."""
+
 SURE = 0.5
 """From this confidence on a request for a person or a new complaint is no answer to a survey's open question."""
 
 NO_ANSWER = frozenset({"ask_human", "ask_question", "cancel"})
-
-_WORDLESS = re.compile(r"\S+@\S+|https?://\S+|\S*\d\S*")
-"""An e-mail address, a link, an order number: they show no language."""
 
 
 class Understands(Protocol):
@@ -68,6 +67,7 @@ class Conversations:
             Receipt: self._receipt,
             Comment: self._comment,
             TimerDue: self._timer,
+            Undelivered: self._undelivered,
         }
 
     # ---- the seam to turns ----
@@ -251,6 +251,12 @@ class Conversations:
         if survey:
             self.asking.timer(effects, survey, timer.kind, effects.now)
 
+    async def _undelivered(self, effects: Effects, event: Undelivered, heard: Heard, _: object) -> None:
+        message = effects.state.messages.get(event.message)
+        survey = effects.state.surveys.get((message.data or {}).get("survey", 0)) if message else None
+        if survey:
+            self.asking.undelivered(effects, survey, event.reason)
+
     def _meet(self, effects: Effects, name: str | None) -> None:
         contact = effects.state.contact
         if name and (contact is None or contact.name is None):
@@ -278,8 +284,10 @@ def _spoken(state: LaneState) -> Language | None:
 
 
 def _shown(text: str, understood: Understanding) -> Language | None:
-    """The language that the words show; an order number or an emoji shows none."""
-    return understood.language if any(sign.isalpha() for sign in _WORDLESS.sub("", text)) else None
+    """The language that the words show: an order number, an address, a link or an emoji shows none."""
+    words = (word for word in text[:LOOKED_AT].split() if not any(sign.isdigit() or sign == "@" for sign in word))
+    written = (word for word in words if not word.startswith(("http://", "https://")))
+    return understood.language if any(sign.isalpha() for word in written for sign in word) else None
 
 
 def _brief(understood: Understanding) -> dict[str, Any]:

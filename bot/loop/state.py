@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from bot.cases.rules import SETTLED
-from bot.loop.events import LoopEvent, TimerDue, decode, place_of
+from bot.loop.events import LoopEvent, TimerDue, Undelivered, decode, place_of
 from channels.base import Comment, Tap, Text
 from storage import tables
 from storage.records import Address, Case, Contact, Conversation, Incoming, Message, Survey, Timer
@@ -168,6 +168,8 @@ def _dialogue(
             match heard.event:
                 case Tap(data=data) if tap := TAP.fullmatch(data):
                     asked[int(tap[1])] = state
+                case Undelivered(message=message):
+                    asked[message] = state
                 case TimerDue(timer=timer):
                     timers[timer] = state
                 case Text(text=text) if state.conversation and digits(state.channel) and _DIGITS.fullmatch(text):
