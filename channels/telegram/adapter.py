@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -50,6 +51,9 @@ class TelegramSettings(AccountSettings):
     secret_token: Secret | None = None
     mode: Literal["webhook", "polling"] = "webhook"
     api_base: str = Field(default="https://api.telegram.org", description="or the address of your own Bot API server")
+
+    rate_per_chat: float = Field(default=1.0, gt=0, description="messages a second to one chat")
+    rate: float = Field(default=30.0, gt=0, description="messages a second in all; more where Telegram allows it")
 
     @field_validator("token")
     @classmethod
@@ -96,6 +100,10 @@ class TelegramAdapter(Adapter[TelegramSettings]):
 
     def __init__(self, account: str, settings: TelegramSettings, http: Http) -> None:
         super().__init__(account, settings, http)
+        limits = replace(
+            type(self).capabilities, rate_per_address=settings.rate_per_chat, rate_per_account=settings.rate
+        )
+        self.capabilities = limits  # type: ignore[misc] # this account's own rates
         self._bot = LeanBot(settings.token.get_secret_value(), settings.api_base, http)
         self._secret = settings.secret_token.get_secret_value() if settings.secret_token else ""
 
