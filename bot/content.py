@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from nlu.rasa_data import TrainingData
-
 from bot import engine
 from bot.assistant.content import Entry, Taxonomy, read_knowledge, read_taxonomy
 from bot.cases import calendar, deadlines, departments
@@ -25,6 +23,7 @@ from bot.surveys import reading
 from bot.surveys.definitions import Surveys
 from nlu import rasa_data
 from nlu.content import DataError
+from nlu.rasa_data import TrainingData
 
 T = TypeVar("T")
 

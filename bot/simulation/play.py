@@ -188,7 +188,8 @@ class _Player:
 
 def _written(connection: Connection) -> dict[str, Any]:
     def rows(statement: Any) -> list[dict[str, Any]]:
-        return [{str(name): _json(value) for name, value in row._mapping.items()} for row in connection.execute(statement)]
+        found = connection.execute(statement)
+        return [{str(name): _json(value) for name, value in row._mapping.items()} for row in found]
 
     lane = conversations.c.lane.label("lane")
     said = (
@@ -201,11 +202,7 @@ def _written(connection: Connection) -> dict[str, Any]:
         "transcript": rows(said),
         "conversations": rows(select(conversations).order_by(conversations.c.id)),
         "cases": rows(select(cases).order_by(cases.c.id)),
-        "ratings": rows(
-            select(ratings, surveys.c.definition)
-            .join(surveys, surveys.c.id == ratings.c.survey_id)
-            .order_by(ratings.c.id)
-        ),
+        "ratings": rows(rated.order_by(ratings.c.id)),
         "rating_history": rows(select(tables.rating_history)),
         "surveys": rows(select(surveys).order_by(surveys.c.id)),
         "timers": rows(select(timers).order_by(timers.c.id)),
