@@ -4,7 +4,6 @@ message writes that is most of the cost, so here a row is a tuple, its values pr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable, Table, bindparam, insert, update
@@ -32,13 +31,25 @@ class Prepared:
         connection.exec_driver_sql(self._sql, given)
 
 
-@lru_cache(maxsize=512)
+def prepared(dialect: Dialect, key: object, make: Callable[[], Prepared]) -> Prepared:
+    """The statement of this key, made once for a dialect and kept with it, so that both go when the engine goes."""
+    known: dict[object, Prepared] = dialect.__dict__.setdefault("_earful_prepared", {})
+    found = known.get(key)
+    if found is None:
+        found = known[key] = make()
+    return found
+
+
 def insert_into(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prepared:
-    return Prepared(insert(table), dialect, names)
+    """Inserts rows with these columns."""
+    return prepared(dialect, ("insert", table.name, names), lambda: Prepared(insert(table), dialect, names))
 
 
-@lru_cache(maxsize=512)
 def update_by_id(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prepared:
     """Sets `names` of the row whose id is given as `key`."""
-    statement = update(table).where(table.c.id == bindparam("key")).values({name: bindparam(name) for name in names})
-    return Prepared(statement, dialect)
+
+    def make() -> Prepared:
+        values = {name: bindparam(name) for name in names}
+        return Prepared(update(table).where(table.c.id == bindparam("key")).values(values), dialect)
+
+    return prepared(dialect, ("update", table.name, names), make)

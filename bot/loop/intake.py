@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -16,7 +15,7 @@ from bot.clock import Clock
 from bot.loop.events import encode, lane_of
 from channels.base import AnyEvent, Malformed, Unknown
 from storage.database import Database
-from storage.prepared import Prepared
+from storage.prepared import Prepared, prepared
 from storage.tables import inbox
 
 log = structlog.get_logger()
@@ -123,13 +122,15 @@ def insert_new(connection: Connection, rows: list[Row]) -> None:
     if rows:
         # By lane, so that two processes given the same events lock them in the same order; stable, so that a lane
         # keeps its order of arrival.
-        _new(connection.dialect).run(connection, sorted(rows, key=lambda row: str(row["lane"])))
+        dialect = connection.dialect
+        prepared(dialect, "inbox", lambda: _new(dialect)).run(
+            connection, sorted(rows, key=lambda row: str(row["lane"]))
+        )
 
 
 _COLUMNS = ("channel", "account", "dedupe_key", "lane", "event", "raw", "state", "received_at")
 
 
-@lru_cache(maxsize=2)
 def _new(dialect: Dialect) -> Prepared:
     insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
     return Prepared(insert(inbox).on_conflict_do_nothing(), dialect, _COLUMNS)

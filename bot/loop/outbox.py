@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Float, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Float, Select, bindparam, func, or_, select, update
 
 from bot.loop.events import Undelivered, encode
 from bot.loop.intake import insert_new
 from bot.loop.planner import Waiting
 from storage.clock import database_now
-from storage.prepared import Prepared, insert_into
+from storage.prepared import Prepared, insert_into, prepared
 from storage.sets import one_of
 from storage.tables import addresses, attempts, conversations, outbox
 
@@ -34,11 +33,6 @@ class Result:
     milliseconds: float = 0.0
     blocked: bool = False
     at: datetime | None = None
-
-
-@lru_cache(maxsize=2)
-def _recorded(dialect: Dialect) -> Prepared:
-    return Prepared(_RECORD, dialect)
 
 
 def heads(connection: Connection, places: Sequence[Place]) -> list[Waiting]:
@@ -87,7 +81,8 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
     blocked = [{"talk": result.row.conversation_id, "when": now} for result in finished if result.blocked]
     if blocked:
         connection.execute(_BLOCKED, blocked)
-    _recorded(connection.dialect).run(
+    dialect = connection.dialect
+    prepared(dialect, "record", lambda: Prepared(_RECORD, dialect)).run(
         connection,
         [
             {
