@@ -49,7 +49,7 @@ def update_by_id(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prep
     """Sets `names` of the row whose id is given as `key`."""
 
     def make() -> Prepared:
-        values = {name: bindparam(name) for name in names}
+        values: dict[str, Any] = {name: bindparam(name) for name in names}
         return Prepared(update(table).where(table.c.id == bindparam("key")).values(values), dialect)
 
     return prepared(dialect, ("update", table.name, names), make)
