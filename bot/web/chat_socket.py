@@ -139,7 +139,10 @@ class Talk:
             if isinstance(error, Exception):
                 log.error("a chat socket failed; the browser comes back", error=type(error).__name__)
                 code = WSCloseCode.INTERNAL_ERROR
-        await self.ws.close(code=code)
+        with contextlib.suppress(TimeoutError):
+            # A server that stops hears no answer any more: aiohttp has ended the reading.
+            async with asyncio.timeout(0.1 if self.closing.is_set() else CLOSED_WITHIN):
+                await self.ws.close(code=code)
 
     async def tell(self) -> None:
         """What is new on the transcript, if anything is."""

@@ -249,25 +249,31 @@ function onItsWay(entry) {
     when.append(element("span", { className: "tick", textContent: "✓ ", "aria-hidden": "true" }), texts.sent);
   } else {
     made.classList.add("coming");
-    when.textContent = entry.held ? texts.held : connection?.up ? texts.sending : texts.waiting;
+    when.textContent = entry.held ? texts.held : connection.up ? texts.sending : texts.waiting;
   }
   return made;
 }
 
 let quietly;
+let known = "up";
 function lined(line) {
   const banner = byId("line");
-  clearTimeout(quietly);
+  const before = known;
+  known = line;
   if (line === "down") {
-    // A moment without a line is nothing to worry anybody with.
     const tell = () => {
       banner.textContent = navigator.onLine === false ? texts.offline : texts.reconnecting;
       banner.className = "shown";
     };
+    waiting(connection.entries);
     if (navigator.onLine === false) tell();
-    else quietly = setTimeout(tell, 2000);
-    waiting(connection?.entries ?? []);
-  } else if (banner.classList.contains("shown")) {
+    if (before === "down") return; // tried again, in vain
+    clearTimeout(quietly);
+    quietly = setTimeout(tell, 2000); // a moment without a line is nothing to worry anybody with
+    return;
+  }
+  clearTimeout(quietly);
+  if (banner.classList.contains("shown")) {
     banner.textContent = texts.back;
     banner.className = "shown good";
     quietly = setTimeout(() => (banner.className = ""), 2500);

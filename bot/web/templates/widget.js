@@ -59,8 +59,9 @@
   root.append(button);
 
   let frame = null;
+  let loaded = false;
   const isOpen = () => frame !== null && !frame.hidden;
-  const tell = (what) => frame.contentWindow?.postMessage({ earful: what }, origin);
+  const tell = (what) => loaded && frame.contentWindow.postMessage({ earful: what }, origin);
 
   function label(count) {
     badge.hidden = !count;
@@ -86,7 +87,10 @@
     frame.src = `${origin}/chat?lang=${language}`;
     frame.allow = "";
     frame.hidden = true;
-    frame.onload = () => tell(isOpen() ? "shown" : "hidden");
+    frame.onload = () => {
+      loaded = true;
+      tell(isOpen() ? "shown" : "hidden");
+    };
     root.append(frame);
   }
 
