@@ -243,3 +243,20 @@ async def test_no_address_of_a_chat_leaves_the_house(place: Place) -> None:
     assert "Tea" in told
     assert "the-visitors-own-key" not in told
     assert "/tea" not in told
+
+
+async def test_a_customers_links_are_not_an_agents(place: Place) -> None:
+    """A signed link rates and closes in the customer's name: the desk shows that there was one, not its key."""
+    ann = await place.agent()
+    links = place.service.links
+    talk = await place.say(f"a person please, my case is {links.case(1)}")
+    await ann.do("claim", talk)
+    await ann.reply(talk, f"Rate us: {links.survey(1)} or see {place.service.settings.address}/chat")
+    told = json.dumps([await ann.talk(talk), await ann.get("conversations?view=mine")], ensure_ascii=False)
+    for link in (links.case(1), links.survey(1)):
+        assert link not in told
+        assert link.rpartition("/")[2] not in told
+    assert "/c/…" in told
+    assert "/chat" in told
+    sent = [row["text"] for row in await place.rows(tables.outbox)]
+    assert any(links.survey(1) in text for text in sent)  # the customer gets what was written

@@ -11,7 +11,7 @@ from bot.cases import numbers
 from bot.cases import rules as case_rules
 from bot.cases.rules import SETTLED
 from bot.content import Content
-from bot.desk.transcript import Judging
+from bot.desk.transcript import Judging, without_keys
 from bot.surveys.definitions import LOW_BELOW, Definition
 from nlu.understanding import Language
 from storage.tables import addresses, cases, contacts, conversations, episodes, ratings, staff, surveys
@@ -80,7 +80,7 @@ def _cases(
         found.append(
             {
                 "number": numbers.number(row.id),
-                "title": row.title,
+                "title": without_keys(row.title),
                 "state": row.state,
                 "state_name": case_rules.name(cast(case_rules.State, row.state), language),
                 "open": row.state not in SETTLED,

@@ -265,5 +265,5 @@ def _unblinded(connection: Connection, conversation: int, judged: Judging) -> tu
 
 def _brief(text: str) -> str:
     """The beginning, on one line."""
-    line = " ".join(text[: 2 * _PREVIEW].split())
+    line = " ".join(transcript.without_keys(text)[: 2 * _PREVIEW].split())
     return line if len(line) <= _PREVIEW else f"{line[:_PREVIEW]}…"

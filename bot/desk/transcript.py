@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,15 @@ _BEFORE = 40
 
 _OUTGOING = 400
 """Outgoing rows read for a page: a message may have gone out in several parts."""
+
+
+_SIGNED = re.compile(r"(/[rc]/)[A-Za-z0-9_-]{16,}")
+
+
+def without_keys(text: str) -> str:
+    """The text without the signed part of links: it is the customer's own key to a rating or a case, and whoever holds
+    it may answer for them."""
+    return _SIGNED.sub(r"\1…", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,7 @@ def _line(row: Message, sent: Sequence[Any]) -> Line:
 def _shown(row: Message, sent: Sequence[Any]) -> dict[str, Any]:
     """A message for the browser. Only the titles of buttons leave the house, never their payloads."""
     data = row.data or {}
-    shown: dict[str, Any] = {"id": row.id, "author": row.author, "text": row.text, "at": row.created_at}
+    shown: dict[str, Any] = {"id": row.id, "author": row.author, "text": without_keys(row.text), "at": row.created_at}
     if name := data.get("name") or data.get("staff"):
         shown["name"] = name
     if row.staff_id is not None:

@@ -176,7 +176,7 @@ async function act(name) {
   acting = true;
   try {
     await post(`conversations/${id}/${name.replace("_", "-")}`);
-    toast(t(`done.${claiming ? "claimed" : name === "resolve" && row.public ? "resolved_public" : name === "resolve" ? "resolved" : name}`));
+    if (!claiming) toast(t(`done.${name === "resolve" ? (row.public ? "resolved_public" : "resolved") : name}`));
     if (claiming) {
       location.hash = `#/mine/${id}`;
       await loadTalk(id);
