@@ -43,7 +43,7 @@ WORDS = {
         "reply": "您好，我查到包裹在转运中心，今天下午一定送到。",
         "thanks": "好的，谢谢您",
         "rate": "非常满意",
-        "recorded": "哪里做得最好|谢谢",
+        "recorded": "谢",
     },
     "en": {
         "locale": "en-GB",
@@ -56,7 +56,7 @@ WORDS = {
         "reply": "Hello, I found it: it is at the depot and will be with you this afternoon.",
         "thanks": "Great, thank you",
         "rate": "Excellent",
-        "recorded": "did|[Tt]hank",
+        "recorded": "[Tt]hank|[Gg]lad",
     },
 }
 

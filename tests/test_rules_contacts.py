@@ -208,7 +208,7 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
     ],
 )
 def test_a_hostile_text_is_masked_in_time(part: str) -> None:
-    """100,000 characters of anything repeated take well under a second: every pattern is linear."""
-    started = time.perf_counter()
+    """100,000 characters of anything repeated: every pattern is linear, for a quadratic one would take minutes."""
+    started = time.process_time()
     mask(part * (100_000 // len(part)))
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 20.0
