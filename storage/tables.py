@@ -161,6 +161,7 @@ outbox = _table(
     ),
     Index("ix_outbox_reference", "channel", "account", "reference"),
     Index("ix_outbox_conversation_id_id", "conversation_id", "id"),
+    Index("ix_outbox_message_id", "message_id"),
     # A comment has one private reply: the slot is claimed by this row, before anything is sent.
     Index(
         "uq_outbox_private_reply",

@@ -259,6 +259,7 @@ class Asking:
         if outcome.verdict in ("refused", "unchanged"):
             return outcome
         self._keep(effects, survey, outcome.state)
+        effects.mark_heard(survey=survey.id)  # the desk hides it from the agent who is judged
         state = outcome.state
         answers = [given.as_json() for given in state.answers]
         if outcome.verdict == "rated":
@@ -296,7 +297,7 @@ class Asking:
         elif outcome.thanks:
             low = outcome.state.low and survey.state == "awaiting"
             more = self._low_words(effects, survey) if low else ""
-            effects.say(f"{outcome.thanks}{more}", kind="survey")
+            effects.say(f"{outcome.thanks}{more}", kind="survey", survey=survey.id)
 
     def _low(self, effects: Effects, survey: Survey, definition: Definition, state: State, at: datetime) -> None:
         """A low rating opens a case of its own, once, unless it judges a case that is there."""

@@ -306,6 +306,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_outbox_conversation_id_id", "outbox", ["conversation_id", "id"], unique=False)
+    op.create_index("ix_outbox_message_id", "outbox", ["message_id"], unique=False)
     op.create_index(
         "ix_outbox_open",
         "outbox",
