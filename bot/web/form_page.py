@@ -174,8 +174,7 @@ async def _take(service: Service, thread: str, filled: Filled) -> None:
     if definition is None or filled.value is None or score(definition.scale, filled.value) >= LOW_BELOW:
         return
     low = definition.scale.labels[filled.value].said(filled.language)
-    if (await service.database.read(lambda connection: _look_up(connection, lane))).case is None:
-        await service.turns.act(lane, lambda state, effects: _open(service, state, effects, low, filled.words))
+    await service.turns.act(lane, lambda state, effects: _open(service, state, effects, low, filled.words))
 
 
 def _volunteer(effects: Effects, definition: Definition, value: int) -> None:

@@ -88,16 +88,11 @@ def bears_button(lane: str, seq: int, index: int) -> Callable[[Connection], bool
     """Whether the message `seq` stands in this conversation for the customer to see, and has a button `index`."""
 
     def work(connection: Connection) -> bool:
-        statement = (
-            select(*_COLUMNS)
-            .join(conversations, conversations.c.id == messages.c.conversation_id)
-            .where(messages.c.id == seq, conversations.c.lane == lane)
-        )
         talk = _conversation(connection, lane)
-        row = connection.execute(statement).mappings().first()
-        if talk is None or row is None:
+        if talk is None:
             return False
-        shown, _ = _shown(connection, talk["id"], [row])
+        its_own = select(*_COLUMNS).where(messages.c.id == seq, messages.c.conversation_id == talk["id"])
+        shown, _ = _shown(connection, talk["id"], connection.execute(its_own).mappings().all())
         return bool(shown) and 0 <= index < len(shown[0].get("buttons", ()))
 
     return work
