@@ -130,7 +130,12 @@ def wire(
         capabilities_of=by_channel.__getitem__,
     )
     delivery = Delivery(
-        database, clock, lambda channel, account: adapters.get((channel, account)), live.changed, lanes.wake
+        database,
+        clock,
+        lambda channel, account: adapters.get((channel, account)),
+        live.changed,
+        lanes.wake,
+        [channel for channel, capabilities in by_channel.items() if capabilities.idempotent],
     )
     turns = Turns(database, clock, policy, lanes, delivery.hint, live.changed)
     return Service(

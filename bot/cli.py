@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +14,8 @@ import click
 import orjson
 
 from bot import settings as settings_file
-from bot.errors import ContentError
+from bot.cli_nlu import nlu
+from bot.commands import clear, run, settings_of
 from bot.logging import configure
 from bot.settings import Settings, SettingsError
 
@@ -32,36 +31,6 @@ def main(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-@contextlib.contextmanager
-def _clear() -> Iterator[None]:
-    """What an operator can put right is said in a sentence, without a traceback."""
-    from bot.app import AlreadyRunning  # noqa: PLC0415 - only a failing command needs to know
-    from storage.schema import NewerSchema  # noqa: PLC0415
-
-    try:
-        yield
-    except ContentError as error:
-        raise click.ClickException(f"the content cannot be used:\n{error}") from None
-    except (SettingsError, AlreadyRunning, NewerSchema, ValueError) as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _settings(context: click.Context, **given: Any) -> Settings:
-    with _clear():
-        return settings_file.load(context.obj, **{name: value for name, value in given.items() if value is not None})
-
-
-def _run(work: Awaitable[T]) -> T:
-    async def main() -> T:
-        return await work
-
-    try:
-        import uvloop  # noqa: PLC0415 - not on every system
-    except ImportError:
-        return asyncio.run(main())
-    return uvloop.run(main())
-
-
 # ---- the service ----
 
 
@@ -72,10 +41,10 @@ def _run(work: Awaitable[T]) -> T:
 @click.pass_context
 def serve(context: click.Context, host: str | None, port: int | None, demo: bool) -> None:
     """Serve customers, agents and platforms."""
-    settings = _settings(context, host=host, port=port)
+    settings = settings_of(context, host=host, port=port)
     configure(settings.log_level, settings.log_format)
-    with _clear():
-        _run(_serve(settings, demo=demo))
+    with clear():
+        run(_serve(settings, demo=demo))
 
 
 async def _serve(settings: Settings, *, demo: bool) -> None:
@@ -133,7 +102,7 @@ def check(context: click.Context) -> None:
     """Check settings, content and database, and say how to mend what is wrong."""
     from bot.app import opened  # noqa: PLC0415
 
-    settings = _settings(context)
+    settings = settings_of(context)
 
     async def look() -> None:
         async with opened(settings) as service:
@@ -143,8 +112,8 @@ def check(context: click.Context) -> None:
             click.echo(f"database   ok, {service.database.url.partition('://')[0]}")
             click.echo(f"channels   {channels}")
 
-    with _clear():
-        _run(look())
+    with clear():
+        run(look())
 
 
 @main.group()
@@ -159,7 +128,7 @@ def db_upgrade(context: click.Context) -> None:
     from storage.database import open_database  # noqa: PLC0415
     from storage.schema import HEAD, upgrade  # noqa: PLC0415
 
-    settings = _settings(context)
+    settings = settings_of(context)
 
     async def work() -> bool:
         database = open_database(settings.database)
@@ -168,8 +137,8 @@ def db_upgrade(context: click.Context) -> None:
         finally:
             await database.close()
 
-    with _clear():
-        click.echo(f"Upgraded to {HEAD}." if _run(work()) else f"Nothing to do: the database is at {HEAD}.")
+    with clear():
+        click.echo(f"Upgraded to {HEAD}." if run(work()) else f"Nothing to do: the database is at {HEAD}.")
 
 
 # ---- people ----
@@ -211,9 +180,9 @@ def _with_database(context: click.Context, work: Any) -> Any:
     from storage.database import open_database  # noqa: PLC0415
     from storage.schema import upgrade  # noqa: PLC0415
 
-    settings = _settings(context)
+    settings = settings_of(context)
 
-    async def run() -> Any:
+    async def work_on_it() -> Any:
         database = open_database(settings.database)
         try:
             await upgrade(database)
@@ -221,8 +190,8 @@ def _with_database(context: click.Context, work: Any) -> Any:
         finally:
             await database.close()
 
-    with _clear():
-        return _run(run())
+    with clear():
+        return run(work_on_it())
 
 
 @main.group()
@@ -252,7 +221,7 @@ def telegram(context: click.Context, account: str) -> None:
     from channels.http import Http  # noqa: PLC0415
     from channels.telegram.adapter import TelegramAdapter  # noqa: PLC0415
 
-    settings = _settings(context)
+    settings = settings_of(context)
 
     async def work() -> None:
         http = Http()
@@ -266,8 +235,8 @@ def telegram(context: click.Context, account: str) -> None:
         finally:
             await http.close()
 
-    with _clear():
-        _run(work())
+    with clear():
+        run(work())
     click.echo(f"Telegram knows: {settings.address}/hooks/telegram/{account}")
 
 
@@ -296,10 +265,10 @@ def chat(context: click.Context, language: str | None) -> None:
     """Be a customer in this terminal. Type a number to tap a button, Ctrl-D to leave."""
     from bot.simulation.terminal import talk  # noqa: PLC0415
 
-    settings = _settings(context, language=language)
+    settings = settings_of(context, language=language)
     configure("error", "console")
-    with _clear():
-        _run(talk(settings))
+    with clear():
+        run(talk(settings))
 
 
 @main.command()
@@ -312,14 +281,14 @@ def simulate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> 
     from bot.simulation.play import play  # noqa: PLC0415
     from bot.simulation.scenario import ScenarioError, read  # noqa: PLC0415
 
-    settings = _settings(context)
+    settings = settings_of(context)
     configure("error", "console")
     failed = 0
     for file in files:
         try:
             scenario = read(file)
-            with _clear():
-                result = _run(play(scenario, settings, settings.data_dir / "models"))
+            with clear():
+                result = run(play(scenario, settings, settings.data_dir / "models"))
         except ScenarioError as error:
             raise click.ClickException(str(error)) from None
         if as_json:
@@ -333,67 +302,17 @@ def simulate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> 
         raise click.ClickException(f"{failed} of {len(files)} scenarios did not come out as expected")
 
 
-@main.group()
-def nlu() -> None:
-    """Understanding."""
-
-
-@nlu.command("parse")
-@click.argument("text", required=False)
-@click.option("--jsonl", is_flag=True, help='Read {"text": …} a line, write what was understood, in the same order.')
+@main.command()
+@click.argument("name")
 @click.pass_context
-def nlu_parse(context: click.Context, text: str | None, jsonl: bool) -> None:
-    """What is understood of TEXT, or of every line of standard input."""
-    model = _model(context)
-    if not jsonl:
-        if text is None:
-            raise click.UsageError("give a TEXT, or --jsonl and lines on standard input")
-        click.echo(orjson.dumps(model.parse(text).as_json(), option=orjson.OPT_INDENT_2).decode())
-        return
-    batch: list[str] = []
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        if not line.strip():
-            continue
-        try:
-            batch.append(str(orjson.loads(line)["text"]))
-        except (ValueError, KeyError, TypeError):
-            raise click.ClickException(f'line {number} is not an object with "text": write {{"text": "…"}}') from None
-        if len(batch) == 64:
-            _write(model, batch)
-            batch = []
-    _write(model, batch)
+def form(context: click.Context, name: str) -> None:
+    """Print the address of a feedback form for your website; NAME tells you later where words came from."""
+    from bot.links import Links  # noqa: PLC0415
+    from bot.web.form_page import form_link  # noqa: PLC0415
+
+    settings = settings_of(context)
+    with clear():
+        click.echo(form_link(Links(settings.address, settings_file.server_secret(settings)), name))
 
 
-def _write(model: Any, batch: list[str]) -> None:
-    for understood in model.parse_many(batch):
-        sys.stdout.buffer.write(orjson.dumps(understood.as_json()) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-@nlu.command("train")
-@click.pass_context
-def nlu_train(context: click.Context) -> None:
-    """Train on the assistant's examples, and keep the model for the next start."""
-    started = time.perf_counter()
-    _model(context)
-    click.echo(f"The model is ready after {time.perf_counter() - started:.1f} s.")
-
-
-@nlu.command("evaluate")
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
-@click.pass_context
-def nlu_evaluate(context: click.Context, file: Path) -> None:
-    """Measure understanding on labelled lines of FILE."""
-    from nlu.evaluate import evaluate  # noqa: PLC0415
-
-    with _clear():
-        click.echo(str(evaluate(_model(context), file)))
-
-
-def _model(context: click.Context) -> Any:
-    from nlu import model  # noqa: PLC0415
-    from nlu.rasa_data import read  # noqa: PLC0415
-
-    settings = _settings(context)
-    with _clear():
-        return model.load_or_train(read(settings.assistant_dir / "data" / "nlu"), settings.data_dir / "models")
+main.add_command(nlu)

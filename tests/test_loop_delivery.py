@@ -287,6 +287,20 @@ async def test_what_was_in_flight_when_the_process_died_is_unknown_and_nothing_e
     assert [state for state, _ in await states(database)] == ["unknown", "sent", "sent"]
 
 
+async def test_what_was_in_flight_goes_again_where_a_repeat_is_one_message(database: Database) -> None:
+    """On a channel that takes our key, a dead sender leaves nothing unknown."""
+    rig = Rig(database, Capabilities(text_limit=100, idempotent=True))
+    await rig.hear("1")
+    await rig.turns.settle()
+    dead = update(tables.outbox).values(state="sending", lease_owner="dead", lease_until=1.0)
+    await database.write(lambda connection: connection.execute(dead))
+    again = Delivery(database, rig.clock, lambda channel, account: rig.adapter, idempotent=["memory"])
+    assert await again.abandon() == 0
+    await again.sweep()
+    await again.settle()
+    assert rig.adapter.texts() == ["echo 1"]
+
+
 async def test_a_lease_that_ran_out_is_unknown_to_every_other_process(database: Database) -> None:
     """By the database's clock; a sender whose lease has passed does not send."""
     rig = Rig(database)

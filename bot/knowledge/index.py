@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from nlu.retrieval import Entry as Indexed
 from nlu.retrieval import Retriever
-
 from nlu.understanding import Language
 
 CANDIDATES = 3

@@ -63,7 +63,7 @@ class Claim:
 
 class Delivery:
     """Sends for every channel. `changed` is told the lanes whose rows changed state, `wake` those that hear
-    of a survey that did not arrive."""
+    of a survey that did not arrive. `idempotent` names the channels on which a message may be repeated."""
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Delivery:
         adapter_of: AdapterOf,
         changed: Callable[[Iterable[str]], None] = lambda _: None,
         wake: Callable[[Iterable[str]], None] = lambda _: None,
+        idempotent: Sequence[str] = (),
         jitter: random.Random | None = None,
     ) -> None:
         self._database = database
@@ -79,6 +80,7 @@ class Delivery:
         self._adapter_of = adapter_of
         self._changed = changed
         self._wake = wake
+        self._idempotent = idempotent
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, keeps no secret
         self._rates = Rates()
         self._me = uuid.uuid4().hex[:16]
@@ -148,7 +150,7 @@ class Delivery:
         now = self._clock.now()
 
         def work(connection: Connection) -> tuple[list[Place], list[str]]:
-            lanes = rows.give_up_lost(connection, now)
+            lanes = rows.give_up_lost(connection, now, self._idempotent)
             return rows.due(connection, now), lanes
 
         found, lanes = await self._database.write(work)
@@ -158,7 +160,7 @@ class Delivery:
     async def abandon(self) -> int:
         """At the start of the only process: whatever is marked in flight was in flight when the last one died."""
         now = self._clock.now()
-        return await self._database.write(lambda connection: rows.give_up_all(connection, now))
+        return await self._database.write(lambda connection: rows.give_up_all(connection, now, self._idempotent))
 
     # ---- a step ----
 

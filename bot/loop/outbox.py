@@ -111,16 +111,20 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
     insert_into(attempts, tuple(made[0]), connection.dialect).run(connection, made)
 
 
-def give_up_lost(connection: Connection, now: datetime) -> list[str]:
-    """Rows whose sender's lease ran out become unknown: nobody can tell whether they arrived. Their lanes."""
+def give_up_lost(connection: Connection, now: datetime, idempotent: Sequence[str]) -> list[str]:
+    """Rows whose sender's lease ran out become unknown: nobody can tell whether they arrived. On `idempotent` channels
+    they go again, under the same key. The lanes of the others."""
+    connection.execute(_RETURNED.where(outbox.c.lease_until < database_now()), {"on": list(idempotent)})
     lost = connection.execute(_LOST.where(outbox.c.lease_until < database_now()), {"when": now}).scalars()
     touched = sorted(set(lost))
     lanes = select(conversations.c.lane).where(one_of(conversations.c.id, "touched"))
     return list(connection.execute(lanes, {"touched": touched}).scalars()) if touched else []
 
 
-def give_up_all(connection: Connection, now: datetime) -> int:
-    """Every row in flight becomes unknown, whatever its lease says. Their number."""
+def give_up_all(connection: Connection, now: datetime, idempotent: Sequence[str]) -> int:
+    """Every row in flight becomes unknown, whatever its lease says, or goes again on `idempotent` channels. The number
+    of the unknown."""
+    connection.execute(_RETURNED, {"on": list(idempotent)})
     return len(connection.execute(_LOST, {"when": now}).scalars().all())
 
 
@@ -207,3 +211,4 @@ _LOST = (
     .values(state="unknown", reason="the sender died while it was under way", finished_at=bindparam("when"))
     .returning(outbox.c.conversation_id)
 )
+_RETURNED = update(outbox).where(outbox.c.state == "sending", one_of(outbox.c.channel, "on")).values(state="queued")

@@ -161,15 +161,15 @@ def _dialogue(
     connection: Connection, states: dict[str, LaneState], digits: Callable[[str], bool], surveys: Sequence[int]
 ) -> None:
     """What the events of this turn point to: messages whose buttons were tapped, timers, surveys."""
-    asked: dict[int, LaneState] = {}
+    asked: dict[int, list[LaneState]] = defaultdict(list)
     timers: dict[int, LaneState] = {}
     for state in states.values():
         for heard in state.heard:
             match heard.event:
                 case Tap(data=data) if tap := TAP.fullmatch(data):
-                    asked[int(tap[1])] = state
+                    asked[int(tap[1])].append(state)
                 case Undelivered(message=message):
-                    asked[message] = state
+                    asked[message].append(state)
                 case TimerDue(timer=timer):
                     timers[timer] = state
                 case Text(text=text) if state.conversation and digits(state.channel) and _DIGITS.fullmatch(text):
@@ -177,10 +177,10 @@ def _dialogue(
         if state.address and any(isinstance(heard.event, Comment) for heard in state.heard):
             state.answered_lately = _answered(connection, state.address.id, state.heard[-1].received_at)
     for message in _all(connection, _MESSAGES, asked, Message):
-        state = asked[message.id]
-        # A tap counts only on a button of its own conversation.
-        if state.conversation and message.conversation_id == state.conversation.id:
-            state.messages[message.id] = message
+        for state in asked[message.id]:
+            # A tap counts only on a button of its own conversation.
+            if state.conversation and message.conversation_id == state.conversation.id:
+                state.messages[message.id] = message
     for timer in _all(connection, _TIMERS, timers, Timer):
         timers[timer.id].timers[timer.id] = timer
     wanted = {survey: state for state in states.values() for survey in surveys if survey not in state.surveys}

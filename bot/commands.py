@@ -1,0 +1,49 @@
+"""What every command of the command line needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from bot import settings as settings_file
+from bot.errors import ContentError
+from bot.settings import Settings, SettingsError
+
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def clear() -> Iterator[None]:
+    """What an operator can put right is said in a sentence, without a traceback."""
+    from bot.app import AlreadyRunning  # noqa: PLC0415 - only a failing command needs to know
+    from storage.schema import NewerSchema  # noqa: PLC0415
+
+    try:
+        yield
+    except ContentError as error:
+        raise click.ClickException(f"the content cannot be used:\n{error}") from None
+    except (SettingsError, AlreadyRunning, NewerSchema, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def settings_of(context: click.Context, **given: Any) -> Settings:
+    """The settings of this call; what is given on the command line wins over the file."""
+    with clear():
+        return settings_file.load(context.obj, **{name: value for name, value in given.items() if value is not None})
+
+
+def run(work: Awaitable[T]) -> T:
+    """Run to the end, on uvloop where there is one."""
+
+    async def main() -> T:
+        return await work
+
+    try:
+        import uvloop  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return asyncio.run(main())
+    return uvloop.run(main())

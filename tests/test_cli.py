@@ -1,0 +1,142 @@
+"""The command line: what it does, and that what an operator can put right is said in a sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bot.cli import main
+from bot.settings import ASSISTANT
+
+SCENARIO = Path(__file__).parent / "scenarios" / "volunteered_rating.yml"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def earful(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """A command line whose data directory already has a trained model."""
+    monkeypatch.chdir(tmp_path)
+    if (models / "models").exists():
+        shutil.copytree(models / "models", tmp_path / "data" / "models")
+    return CliRunner()
+
+
+def refused(result: Result) -> str:
+    assert result.exit_code != 0
+    assert "Traceback" not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.output
+
+
+def test_nlu_parse_writes_every_line_in_order_with_everything_it_knows(earful: CliRunner) -> None:
+    """The contract of `nlu parse --jsonl`."""
+    texts = ["快递三天没到", "hello", "给你们打9分", "\ud83d".encode("utf-8", "replace").decode(), ""] * 30
+    given = "\n".join(json.dumps({"text": text}) for text in texts)
+    result = earful.invoke(main, ["nlu", "parse", "--jsonl"], input=given)
+    assert result.exit_code == 0, result.output
+    found = [json.loads(line) for line in result.output.splitlines()]
+    assert [each["text"] for each in found] == texts
+    keys = {"text", "language", "intent", "sentiment", "emotions", "nature", "aspect", "view", "urgency", "rating"}
+    assert set(found[0]) == keys | {"entities", "evidence"}
+    assert found[2]["rating"] == 90.0
+
+
+def test_nlu_parse_names_the_line_that_is_wrong(earful: CliRunner) -> None:
+    """What came before it is written."""
+    assert "line 2 is not an object" in refused(
+        earful.invoke(main, ["nlu", "parse", "--jsonl"], input='{"text": "a"}\n{"txt": "b"}\n')
+    )
+
+
+def test_simulate_plays_writes_and_judges(earful: CliRunner, tmp_path: Path) -> None:
+    """With --json everything that came of it; a scenario that does not come out is an error."""
+    result = earful.invoke(main, ["simulate", str(SCENARIO), "--json"])
+    assert result.exit_code == 0, result.output
+    written = json.loads(result.stdout)
+    assert {"transcript", "conversations", "cases", "ratings", "surveys", "timers", "outbox"} <= set(written)
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(SCENARIO.read_text().replace("90.0", "10.0"))
+    output = refused(earful.invoke(main, ["simulate", str(wrong)]))
+    assert "should be 10.0, but is [90.0]" in output
+    assert "1 of 1 scenarios did not come out" in output
+
+
+def test_people_and_tokens_are_added(earful: CliRunner) -> None:
+    """A weak password, a name that is taken and an unknown scope are refused in words."""
+    add = ["user", "add", "amy", "--role", "supervisor", "--password"]
+    assert "amy may sign in" in earful.invoke(main, [*add, "four quiet grey horses"]).output
+    refused(earful.invoke(main, [*add, "four quiet grey horses"]))
+    refused(earful.invoke(main, ["user", "add", "bob", "--password", "123"]))
+    assert "amy is set" in earful.invoke(main, ["user", "password", "amy", "--password", "five loud red hens"]).output
+    assert earful.invoke(main, ["token", "add", "crm", "--scope", "episodes:write"]).output.startswith("earful_")
+    assert "choose from" in refused(earful.invoke(main, ["token", "add", "x", "--scope", "everything"]))
+
+
+def test_check_and_upgrade_say_how_things_stand(earful: CliRunner) -> None:
+    """And there is no demo content unless somebody asked for it."""
+    assert "Upgraded to" in earful.invoke(main, ["db", "upgrade"]).output
+    assert "Nothing to do" in earful.invoke(main, ["db", "upgrade"]).output
+    result = earful.invoke(main, ["check"])
+    assert result.exit_code == 0, result.output
+    assert "web/default" in result.output
+    assert "no demo content" in earful.invoke(main, ["demo", "remove"]).output
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("company = [", "earful.toml"),
+        ("colour = 'green'", "there is no such setting"),
+        ("time_zone = 'Mars/Olympus'", "is not a time zone"),
+        ("language = 'fr'", "use zh or en"),
+        ("port = 99999", "port"),
+        ("database_url = 'mysql://x'", "use sqlite"),
+        ("frame_origins = ['*; script-src *']", "is not an origin"),
+        ("[channels.telegrm.main]\ntoken = 'x'", "there is no channel 'telegrm'"),
+        ("[channels.telegram.main]\ntoken = 'x'", "[channels.telegram.main]"),
+        ("[channels.telegram.main]\ntoken_file = 'nowhere'", "nowhere cannot be read"),
+        ("assistant_dir = 'nowhere'", "nowhere"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_its_remedy(
+    earful: CliRunner, tmp_path: Path, file: str, said: str
+) -> None:
+    """The service does not start half-configured."""
+    (tmp_path / "earful.toml").write_text(file)
+    assert said in refused(earful.invoke(main, ["check"]))
+
+
+def test_an_unknown_variable_is_named(earful: CliRunner) -> None:
+    """A misspelt variable would otherwise be silently without effect."""
+    assert "EARFUL_COMPNAY" in refused(earful.invoke(main, ["check"], env={"EARFUL_COMPNAY": "x"}))
+
+
+def test_a_content_file_with_an_error_names_file_line_and_remedy(earful: CliRunner, tmp_path: Path) -> None:
+    """All of them at once, from every file."""
+    copy = tmp_path / "assistant"
+    shutil.copytree(ASSISTANT, copy)
+    (copy / "deadlines.yml").write_text(
+        (copy / "deadlines.yml").read_text().replace("counted: clock", "counted: sometimes")
+    )
+    (copy / "notices.yml").write_text("failure: {zh: 只有中文}\n")
+    output = refused(earful.invoke(main, ["check"], env={"EARFUL_ASSISTANT_DIR": str(copy)}))
+    assert "deadlines.yml:" in output
+    assert "notices.yml:1" in output
+
+
+def test_two_services_do_not_work_on_one_sqlite_file(earful: CliRunner, tmp_path: Path) -> None:
+    """The second says so instead of sending everything twice."""
+    import fcntl
+
+    (tmp_path / "data").mkdir(exist_ok=True)
+    with (tmp_path / "data" / "running.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another Earful is running" in refused(earful.invoke(main, ["check"]))
