@@ -287,6 +287,31 @@ async def test_what_was_in_flight_when_the_process_died_is_unknown_and_nothing_e
     assert [state for state, _ in await states(database)] == ["unknown", "sent", "sent"]
 
 
+async def test_a_sender_that_was_held_up_past_its_lease_does_not_send_and_blocks_nobody(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process was stopped between its claim and its socket: the row is unknown, what follows it goes out."""
+    from types import SimpleNamespace
+
+    from bot.loop import delivery
+
+    rig = Rig(database)
+    await rig.hear("1", "2")
+    await rig.turns.settle()
+    readings = iter([0.0, 100.0])  # claimed, and long after that about to be sent
+    held_up = SimpleNamespace(monotonic=lambda: next(readings, 100.0))
+    monkeypatch.setattr(delivery, "time", held_up)
+    await rig.delivery.step()
+    await asyncio.wait(rig.delivery._tasks)
+    assert rig.adapter.texts() == []
+    expired = update(tables.outbox).where(tables.outbox.c.state == "sending").values(lease_until=1.0)
+    await database.write(lambda connection: connection.execute(expired))
+    await rig.delivery.sweep()
+    await rig.settle()
+    assert rig.adapter.texts() == ["echo 2"]
+    assert [state for state, _ in await states(database)] == ["unknown", "sent"]
+
+
 async def test_what_was_in_flight_goes_again_where_a_repeat_is_one_message(database: Database) -> None:
     """On a channel that takes our key, a dead sender leaves nothing unknown."""
     rig = Rig(database, Capabilities(text_limit=100, idempotent=True))

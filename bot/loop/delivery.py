@@ -256,7 +256,9 @@ class Delivery:
         started = time.monotonic()
         adapter = self._adapter_of(row.channel, row.account)
         if adapter is None or started - claimed_at > LEASE / 2:
-            return  # too late to be sure that nobody else settles it: the sweep will call it unknown
+            # Too late to be sure that nobody else settles it: the sweep will, and then the next row may go.
+            self._release([row.place])
+            return
         try:
             result = self._sent(row, await adapter.send(_outgoing(row)))
         except ChannelError as error:

@@ -84,6 +84,9 @@ class Turns:
                 await self._lanes.some()
                 await slots.acquire()
                 taken = self._lanes.take(LANES_A_BATCH)
+                if not taken:
+                    slots.release()
+                    continue
                 task = asyncio.create_task(self._work(taken, slots))
                 running.add(task)
                 task.add_done_callback(running.discard)
