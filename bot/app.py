@@ -20,6 +20,7 @@ from bot.actions.registry import executor
 from bot.clock import Clock, SystemClock
 from bot.content import Content
 from bot.engine import Engine
+from bot.knowledge import service as knowledge
 from bot.knowledge.index import Article, Index
 from bot.links import Links
 from bot.loop.asking import Asking
@@ -87,12 +88,22 @@ async def opened(
         made = dict(adapters(http) if adapters else adapters_of(settings, http))
         for adapter in made.values():
             stack.push_async_callback(adapter.close)
+        await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
         service = wire(settings, clock or SystemClock(), database, content, made, models)
         if settings.database.startswith("sqlite"):
             lost = await service.delivery.abandon()
             if lost:
                 log.warning("messages were under way when the service stopped; the desk shows them", unknown=lost)
         yield service
+
+
+def articles(content: Content) -> list[Article]:
+    """The assistant's knowledge as it is searched."""
+    return [
+        Article(entry.key, language, words.question, words.answer, tuple(words.phrasings))
+        for entry in content.knowledge
+        for language, words in entry.languages.items()
+    ]
 
 
 def wire(
@@ -110,12 +121,9 @@ def wire(
     lanes = Lanes()
     desk = Desk(content.departments, content.deadlines, content.calendar, links)
     asking = Asking(content.surveys, desk, links, content.notices, rating)
-    articles = [
-        Article(entry.key, language, words.question, words.answer, tuple(words.phrasings))
-        for entry in content.knowledge
-        for language, words in entry.languages.items()
-    ]
-    talking = Talking(Engine(content.assistant, executor()), Index(articles), desk, content.surveys, settings.company)
+    talking = Talking(
+        Engine(content.assistant, executor()), Index(articles(content)), desk, content.surveys, settings.company
+    )
     by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
     policy = Conversations(
         clock=clock,

@@ -8,14 +8,15 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 import orjson
 
 from bot import settings as settings_file
+from bot.cli_dead import dead_letters
 from bot.cli_nlu import nlu
-from bot.commands import clear, run, settings_of
+from bot.commands import clear, run, settings_of, with_database
 from bot.logging import configure
 from bot.settings import Settings, SettingsError
 
@@ -159,7 +160,7 @@ def user_add(context: click.Context, login: str, name: str | None, role: str, pa
     """Add a member of the staff."""
     from bot.staff.service import add_user  # noqa: PLC0415
 
-    _with_database(context, lambda database, clock: add_user(database, clock, login, name or login, role, password))
+    with_database(context, lambda database, clock: add_user(database, clock, login, name or login, role, password))
     click.echo(f"{login} may sign in as {role}.")
 
 
@@ -171,27 +172,8 @@ def user_password(context: click.Context, login: str, password: str) -> None:
     """Set somebody's password; they are signed out everywhere."""
     from bot.staff.service import set_password  # noqa: PLC0415
 
-    _with_database(context, lambda database, clock: set_password(database, clock, login, password))
+    with_database(context, lambda database, clock: set_password(database, clock, login, password))
     click.echo(f"The password of {login} is set.")
-
-
-def _with_database(context: click.Context, work: Any) -> Any:
-    from bot.clock import SystemClock  # noqa: PLC0415
-    from storage.database import open_database  # noqa: PLC0415
-    from storage.schema import upgrade  # noqa: PLC0415
-
-    settings = settings_of(context)
-
-    async def work_on_it() -> Any:
-        database = open_database(settings.database)
-        try:
-            await upgrade(database)
-            return await work(database, SystemClock())
-        finally:
-            await database.close()
-
-    with clear():
-        return run(work_on_it())
 
 
 @main.group()
@@ -207,7 +189,7 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
     """Make a token for a system that calls the API. It is shown once."""
     from bot.api.tokens import create  # noqa: PLC0415
 
-    made = _with_database(context, lambda database, clock: create(database, clock, name, scopes, by="command line"))
+    made = with_database(context, lambda database, clock: create(database, clock, name, scopes, by="command line"))
     click.echo(made)
 
 
@@ -251,7 +233,7 @@ def demo_remove(context: click.Context) -> None:
     """Remove the demo's customers with everything about them."""
     from bot.demo import remove  # noqa: PLC0415
 
-    removed = _with_database(context, lambda database, clock: remove(database))
+    removed = with_database(context, lambda database, clock: remove(database))
     click.echo(f"Removed {removed} demo customers." if removed else "There is no demo content.")
 
 
@@ -316,3 +298,4 @@ def form(context: click.Context, name: str) -> None:
 
 
 main.add_command(nlu)
+main.add_command(dead_letters)

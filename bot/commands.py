@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import click
 
 from bot import settings as settings_file
+from bot.clock import Clock, SystemClock
 from bot.errors import ContentError
 from bot.settings import Settings, SettingsError
+from storage.database import Database, open_database
+from storage.schema import upgrade
 
 T = TypeVar("T")
 
@@ -47,3 +50,19 @@ def run(work: Awaitable[T]) -> T:
     except ImportError:
         return asyncio.run(main())
     return uvloop.run(main())
+
+
+def with_database(context: click.Context, work: Callable[[Database, Clock], Awaitable[T]]) -> T:
+    """Run `work` on the migrated database of the settings."""
+    settings = settings_of(context)
+
+    async def work_on_it() -> T:
+        database = open_database(settings.database)
+        try:
+            await upgrade(database)
+            return await work(database, SystemClock())
+        finally:
+            await database.close()
+
+    with clear():
+        return run(work_on_it())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,18 @@ def test_two_services_do_not_work_on_one_sqlite_file(earful: CliRunner, tmp_path
     with (tmp_path / "data" / "running.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "another Earful is running" in refused(earful.invoke(main, ["check"]))
+
+
+def test_a_dead_letter_is_listed_without_its_words_and_tried_again(earful: CliRunner, tmp_path: Path) -> None:
+    """By its number; a number that is none is said."""
+    assert "no dead letters" in earful.invoke(main, ["dead-letters", "list"]).output
+    with sqlite3.connect(tmp_path / "data" / "earful.db") as database:
+        database.execute(
+            "insert into inbox (channel, account, dedupe_key, lane, event, state, attempts, reason, received_at)"
+            " values ('web', 'a', 'k', 'chat:web:a:t', 'secret words', 'dead', 3, 'failed 3 times', 0)"
+        )
+    listed = earful.invoke(main, ["dead-letters", "list"]).output
+    assert "failed 3 times" in listed
+    assert "secret words" not in listed
+    assert "1 tried again" in earful.invoke(main, ["dead-letters", "replay", "1"]).output
+    assert "0 of 1 are dead letters" in refused(earful.invoke(main, ["dead-letters", "replay", "1"]))

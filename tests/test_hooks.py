@@ -248,3 +248,21 @@ async def _until(house: House, true: Callable[[House], Awaitable[bool]]) -> None
         async with asyncio.timeout(20):
             while not await true(house):
                 await watch.changed()
+
+
+async def test_without_a_public_address_telegram_is_polled(tmp_path: Path, models: Path) -> None:
+    """Updates that waited are fetched, answered, and confirmed only after they are kept."""
+    async with FakeTelegram() as telegram:
+        account = {"token": TOKEN, "mode": "polling", "api_base": telegram.url, "rate_per_chat": 1000}
+        settings = load(environment={}, data_dir=tmp_path, channels={"telegram": {"main": account}})
+        telegram.write(CHAT, "你好")
+        telegram.write(CHAT, "谢谢")
+        async with opened(settings, models=models) as service, running(service):
+            with service.live.watch() as watch:
+                async with asyncio.timeout(20):
+                    while len(telegram.sent) < 2:
+                        await watch.changed()
+        statement = select(func.count()).select_from(tables.inbox)
+        async with opened(settings, models=models) as service:
+            kept = await service.database.read(lambda connection: connection.execute(statement).scalar_one())
+        assert kept == 2
