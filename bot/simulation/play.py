@@ -208,9 +208,7 @@ def _written(connection: Connection) -> dict[str, Any]:
         "surveys": rows(select(surveys).order_by(surveys.c.id)),
         "timers": rows(select(timers).order_by(timers.c.id)),
         "outbox": rows(select(outbox).order_by(outbox.c.id)),
-        "knowledge": rows(
-            select(tables.knowledge).where(tables.knowledge.c.helpful + tables.knowledge.c.unhelpful > 0)
-        ),
+        "knowledge": rows(select(known).where(known.c.helpful + known.c.unhelpful > 0)),
         "contacts": rows(select(tables.contacts).order_by(tables.contacts.c.id)),
         "dead_letters": rows(select(tables.inbox.c.id, tables.inbox.c.reason).where(tables.inbox.c.state == "dead")),
     }
