@@ -42,7 +42,7 @@ from bot.settings import Settings, SettingsError, server_secret
 from bot.web import chat, health, hooks, pages
 from bot.web.live import Live
 from bot.web.server import application
-from channels.base import Adapter
+from channels.base import Adapter, Capabilities
 from channels.http import Http
 from channels.registry import adapter_class
 from nlu import model
@@ -54,6 +54,9 @@ log = structlog.get_logger()
 
 TICK = 0.5
 """Seconds between two looks at the timers."""
+
+GONE = Capabilities(text_limit=4_000)
+"""Of a channel that was taken out of the settings: its conversations still hear their timers; nothing is sent."""
 
 SWEEP = 5.0
 """Seconds between two sweeps for what was left behind."""
@@ -72,13 +75,15 @@ async def opened(
     clock: Clock | None = None,
     adapters: Callable[[Http], Adapters] | None = None,
     models: Path | None = None,
+    alone: bool = True,
 ) -> AsyncIterator[Service]:
     """A service that is wired and migrated, but does nothing by itself: `running` makes it work. Raises ContentError,
-    SettingsError, AlreadyRunning, NewerSchema. `models`: where trained models are kept, if not in data_dir."""
+    SettingsError, AlreadyRunning, NewerSchema. `alone` False: only to look, beside a service at work. `models`: where
+    trained models are kept, if not in data_dir."""
     content = contents.load(settings.assistant_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
-        if settings.database.startswith("sqlite"):
+        if alone and settings.database.startswith("sqlite"):
             stack.enter_context(_alone(settings.data_dir))
         database = open_database(settings.database)
         stack.push_async_callback(database.close)
@@ -90,7 +95,7 @@ async def opened(
             stack.push_async_callback(adapter.close)
         await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
         service = wire(settings, clock or SystemClock(), database, content, made, models)
-        if settings.database.startswith("sqlite"):
+        if alone and settings.database.startswith("sqlite"):
             lost = await service.delivery.abandon()
             if lost:
                 log.warning("messages were under way when the service stopped; the desk shows them", unknown=lost)
@@ -135,7 +140,7 @@ def wire(
         company=settings.company,
         language="en" if settings.language == "en" else "zh",
         text_limit=settings.text_limit,
-        capabilities_of=by_channel.__getitem__,
+        capabilities_of=lambda channel: by_channel.get(channel, GONE),
     )
     delivery = Delivery(
         database,
@@ -195,16 +200,18 @@ async def running(service: Service) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for group in (tasks, [sending]):  # turns end first: what they say is still sent
-            for task in group:
-                task.cancel()
-            await asyncio.gather(*group, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        service.delivery.stop()  # last: what turns said until now is still sent
+        await asyncio.gather(sending, return_exceptions=True)
 
 
 async def _sweep_inbox(service: Service) -> None:
     """On SQLite nobody else can be working on what is found at the start: it is taken up at once."""
     if service.database.url.startswith("sqlite"):
-        await service.turns.sweep(timedelta(0))
+        with contextlib.suppress(Exception):  # the next sweep finds the same
+            await service.turns.sweep(timedelta(0))
     await _again(SWEEP, service.turns.sweep)
 
 

@@ -59,11 +59,17 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with opened(settings) as service:
+        try:
+            runner, port = await listen(web_application(service), settings.host, settings.port)
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen on {settings.host}:{settings.port} ({error.strerror}). "
+                "Stop what uses it, or set EARFUL_PORT (or --port) to another, 0 for any that is free"
+            ) from None
         given = settings.admin_password.get_secret_value() if settings.admin_password else None
         one_time = await ensure_admin(service.database, service.clock, given)
         if demo:
             await seed(service)
-        runner, port = await listen(web_application(service), settings.host, settings.port)
         async with running(service):
             gc.collect()
             gc.freeze()  # what was made at start lives as long as we do
@@ -106,7 +112,7 @@ def check(context: click.Context) -> None:
     settings = settings_of(context)
 
     async def look() -> None:
-        async with opened(settings) as service:
+        async with opened(settings, alone=False) as service:
             channels = ", ".join(f"{channel}/{account}" for channel, account in service.adapters)
             click.echo(f"settings   ok, {settings.company} in {settings.time_zone}")
             click.echo(f"content    ok, {settings.assistant_dir}")

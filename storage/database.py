@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ Work = Callable[[Connection], T]
 
 GROUP = 64  # units of work that may share one commit on SQLite
 RETRIES = 5
+_OUTAGES = {"08", "53", "57", "58"}
 _RETRIED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 
 
@@ -214,6 +216,10 @@ class PostgreSQL(Database):
 
 def is_outage(error: BaseException) -> bool:
     """True where the database itself failed (gone, full, locked), not the work: the same may succeed later."""
-    return isinstance(error, OperationalError | InterfaceError | OSError) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
+    if isinstance(error, OperationalError | InterfaceError | OSError | PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    # asyncpg's errors all come as DBAPIError: connection, resources, operator's doing, system, locks and deadlocks.
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or state[:2] in _OUTAGES or state in _RETRIED or state == "25P03"

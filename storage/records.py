@@ -95,6 +95,7 @@ class Incoming(Record):
     event: dict[str, Any]
     attempts: int
     received_at: datetime
+    tried_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ inbox = _table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("reason", String(500)),
     _when("received_at", nullable=False),
+    _when("tried_at"),  # by itself, after it was left behind or failed
     UniqueConstraint("channel", "account", "dedupe_key"),
     Index("ix_inbox_new", "lane", "id", postgresql_where=text("state = 'new'"), sqlite_where=text("state = 'new'")),
 )

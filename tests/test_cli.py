@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -140,7 +141,8 @@ def test_two_services_do_not_work_on_one_sqlite_file(earful: CliRunner, tmp_path
     (tmp_path / "data").mkdir(exist_ok=True)
     with (tmp_path / "data" / "running.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "another Earful is running" in refused(earful.invoke(main, ["check"]))
+        assert "another Earful is running" in refused(earful.invoke(main, ["serve", "--port", "0"]))
+        assert earful.invoke(main, ["check"]).exit_code == 0  # looking harms nobody
 
 
 def test_a_dead_letter_is_listed_without_its_words_and_tried_again(earful: CliRunner, tmp_path: Path) -> None:
@@ -156,3 +158,14 @@ def test_a_dead_letter_is_listed_without_its_words_and_tried_again(earful: CliRu
     assert "secret words" not in listed
     assert "1 tried again" in earful.invoke(main, ["dead-letters", "replay", "1"]).output
     assert "0 of 1 are dead letters" in refused(earful.invoke(main, ["dead-letters", "replay", "1"]))
+
+
+def test_a_port_that_is_taken_is_said_and_costs_no_password(earful: CliRunner, tmp_path: Path) -> None:
+    """The one-time password is made only for a service that came up."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert "EARFUL_PORT" in refused(earful.invoke(main, ["serve", "--port", port]))
+    with sqlite3.connect(tmp_path / "data" / "earful.db") as database:
+        assert database.execute("select count(*) from staff").fetchone() == (0,)

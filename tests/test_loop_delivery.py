@@ -312,6 +312,51 @@ async def test_a_sender_that_was_held_up_past_its_lease_does_not_send_and_blocks
     assert [state for state, _ in await states(database)] == ["unknown", "sent"]
 
 
+async def test_a_graceful_stop_in_the_middle_of_everything_leaves_nothing_unknown(database: Database) -> None:
+    """What is claimed is sent and recorded; the rest waits for the next start; and stopping ends."""
+    rig = Rig(database)
+    await asyncio.gather(*(rig.hear("1", thread=f"t{n}") for n in range(100)))
+    await rig.turns.settle()
+    running = asyncio.create_task(rig.delivery.run())
+    first = asyncio.Event()
+    rig.adapter.fault = lambda _: first.set()
+    async with asyncio.timeout(20):
+        await first.wait()
+    rig.delivery.stop()
+    async with asyncio.timeout(20):
+        await running
+    found = {state for state, _ in await states(database)}
+    assert found <= {"sent", "queued"}
+    assert [state for state, _ in await states(database)].count("sent") == len(rig.adapter.sent)
+
+
+async def test_being_told_to_wait_uses_up_no_attempt(database: Database) -> None:
+    """Twelve minutes of a wrong token, then one outage, then it works: it is sent."""
+    rig = Rig(database)
+    errors: list[Exception] = [Misconfigured("wrong token") for _ in range(20)] + [Unavailable("down")]
+    rig.adapter.fault = lambda _: errors.pop(0) if errors else None
+    await rig.hear("1")
+    for _ in range(25):
+        await rig.settle()
+        rig.clock.advance(timedelta(seconds=61))
+    assert rig.adapter.texts() == ["echo 1"]
+
+
+async def test_what_a_platform_says_of_an_error_is_kept_whatever_it_holds(database: Database) -> None:
+    """NUL, a lone surrogate, an endless text, an endless wait: recorded, and the others go on."""
+    rig = Rig(database)
+    hostile = [Rejected("a\0b\ud800" * 500), RetryAfter("\0", 1e30)]
+    rig.adapter.fault = lambda o: hostile.pop(0) if hostile and o.address != "other" else None
+    await rig.hear("1", "2")
+    await rig.hear("x", thread="other")
+    await rig.settle()
+    assert rig.adapter.texts() == ["echo x"]
+    assert [state for state, _ in await states(database)] in (
+        ["failed", "queued", "sent"],
+        ["failed", "sent", "queued"],
+    )
+
+
 async def test_what_was_in_flight_goes_again_where_a_repeat_is_one_message(database: Database) -> None:
     """On a channel that takes our key, a dead sender leaves nothing unknown."""
     rig = Rig(database, Capabilities(text_limit=100, idempotent=True))

@@ -302,3 +302,72 @@ async def test_a_batch_takes_few_statements_however_many_lanes(database: Databas
     one, forty = await statements(1, "a"), await statements(40, "b")
     assert forty <= one + 2
     assert one <= 16
+
+
+async def test_a_lane_that_cannot_even_be_buried_in_words_holds_nobody_else_up(database: Database) -> None:
+    """Whatever the policy does: the row is dead-lettered, and what waits behind it is worked."""
+    rig = Rig(database)
+    silent = Intake(database, rig.clock, lambda _: None)
+    for thread in ("broken", "fine"):
+        await silent.accept("memory", "a", [Text(dedupe_key=thread, thread=thread, text="x")])
+    original = rig.policy.start
+
+    def start(state: LaneState) -> Effects:
+        if state.thread == "broken":
+            raise KeyError("a channel that is no more")
+        return original(state)
+
+    def one(state: LaneState) -> Effects | Exception:
+        return KeyError("a channel that is no more") if state.thread == "broken" else echo(state)
+
+    echo = rig.policy._one
+    rig.policy.start = start  # type: ignore[method-assign]
+    rig.policy._one = one  # type: ignore[method-assign]
+    rig.clock.advance(timedelta(seconds=11))
+    for _ in range(3):
+        await rig.turns.sweep()
+    await rig.delivery.settle()
+    assert rig.adapter.texts("fine") == ["echo x"]
+    assert [row[0] for row in await rows(database, tables.inbox, tables.inbox.c.state)] == ["dead", "done"]
+
+
+async def test_many_processes_that_sweep_at_once_bury_nothing_that_can_be_worked(database: Database) -> None:
+    """An attempt is counted once, by the one who makes it."""
+    rigs = [Rig(database) for _ in range(4)]
+    silent = Intake(database, rigs[0].clock, lambda _: None)
+    for n in range(10):
+        await silent.accept("memory", "a", [Text(dedupe_key=f"{n}", thread=f"t{n}", text="x")])
+    for rig in rigs:
+        rig.clock.advance(timedelta(seconds=11))
+    await asyncio.gather(*(rig.turns.sweep() for rig in rigs))
+    for rig in rigs:
+        await rig.turns.settle()
+    for _ in range(3):
+        await rigs[0].turns.sweep()
+    found = await rows(database, tables.inbox, tables.inbox.c.state, tables.inbox.c.attempts)
+    assert found == [("done", 1)] * 10
+    said = [message for message in await database.read(Message.find) if message.author == "customer"]
+    assert len(said) == 10
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "outage"),
+    [
+        ("08006", True),
+        ("53300", True),
+        ("57P01", True),
+        ("55P03", True),
+        ("40P01", True),
+        ("23505", False),
+        ("22P02", False),
+    ],
+)
+def test_an_outage_of_postgresql_is_known_by_its_state(sqlstate: str, outage: bool) -> None:
+    """asyncpg gives them all one class; an innocent row must not be buried for them."""
+    from sqlalchemy.exc import DBAPIError
+
+    from storage.database import is_outage
+
+    original = Exception("x")
+    original.sqlstate = sqlstate  # type: ignore[attr-defined]
+    assert is_outage(DBAPIError("select 1", {}, original)) is outage

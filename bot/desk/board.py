@@ -45,7 +45,8 @@ class Seat:
     async def news(self, seconds: float) -> tuple[list[Change], bool] | None:
         """What changed, and whether more did than is named; None if nothing did for so many seconds."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._some.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._some.wait()
         if not self._some.is_set():
             return None
         self._some.clear()

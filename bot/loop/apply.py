@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from bot.loop.effects import CANCEL_TIMER, SET_TIMER, Effects
-from bot.loop.state import LaneState
 from storage import changes
 from storage.changes import Later
 from storage.database import Conflict
@@ -16,7 +15,11 @@ from storage.sets import one_of
 from storage.tables import inbox, knowledge, messages, outbox, rating_history, ratings, timers
 
 _DONE = update(inbox).where(one_of(inbox.c.id, "ids"), inbox.c.state == "new").values(state="done")
-_DEAD = update(inbox).where(inbox.c.id == bindparam("row")).values(state="dead", reason=bindparam("why"))
+_DEAD = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("row"), inbox.c.state == "new")
+    .values(state="dead", reason=bindparam("why"))
+)
 _CANCEL = CANCEL_TIMER.where(timers.c.subject == bindparam("about"), timers.c.kind == bindparam("what"))
 _RECEIPT = (
     update(outbox)
@@ -48,7 +51,6 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
     _timers(connection, batch)
     _ratings(connection, [change for effects in batch for change in effects.rating_changes])
     _votes(connection, [vote for effects in batch for vote in effects.votes])
-    _erase(connection, [effects.state for effects in batch if effects.erase])
     receipts = [
         {"on": effects.state.channel, "of": effects.state.account, "named": reference, "status": status}
         for effects in batch
@@ -59,9 +61,11 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
     done = sorted(row for effects in batch for row in effects.done)
     if done and connection.execute(_DONE, {"ids": done}).rowcount != len(done):
         raise Conflict("an inbox row was worked by somebody else")
-    dead = [{"row": row, "why": why[:500]} for effects in batch for row, why in effects.dead.items()]
-    if dead:
-        connection.execute(_DEAD, dead)
+    for effects in batch:
+        for row, why in effects.dead.items():
+            if connection.execute(_DEAD, {"row": row, "why": why[:500]}).rowcount != 1:
+                raise Conflict("an inbox row was worked by somebody else")
+    _erase(connection, [effects for effects in batch if effects.erase])
 
 
 def _ratings(connection: Connection, changed: Sequence[dict[str, Any]]) -> None:
@@ -99,16 +103,19 @@ def _votes(connection: Connection, votes: Sequence[tuple[str, str, bool]]) -> No
         )
 
 
-def _erase(connection: Connection, states: Sequence[LaneState]) -> None:
-    """What was said in public and taken back: its words go from everywhere, and unsent answers to it too."""
-    for state in states:
+def _erase(connection: Connection, batch: Sequence[Effects]) -> None:
+    """What was said in public and taken back: its words go from everywhere, also those that came in the same turn, and
+    unsent answers to it too."""
+    for effects in batch:
+        state = effects.state
         connection.execute(
             update(inbox)
             .where(inbox.c.lane == state.lane, inbox.c.state != "new")
             .values(event={"type": "unknown", "dedupe_key": "", "thread": ""}, raw=None)
         )
-        if state.conversation:
-            row = state.conversation.id
+        made = effects.conversation_row
+        row = state.conversation.id if state.conversation else made.id if made else None
+        if row is not None:
             connection.execute(
                 update(messages)
                 .where(messages.c.conversation_id == row, messages.c.author == "customer")

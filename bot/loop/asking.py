@@ -143,8 +143,8 @@ class Asking:
         if survey is None or definition is None:
             return False
         state = State.from_json(self._progress(effects, survey))
-        if state.question is None:
-            return False
+        if state.question is None or at < state.sent_at:
+            return False  # words that were on their way before we asked answer something else
         answer = parse_answer(definition, state.question, text, self.rating_reader)
         if answer is None:
             return False

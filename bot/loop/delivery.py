@@ -7,6 +7,7 @@ and no others, are unknown. Results are recorded in the same transaction that cl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import random
 import time
@@ -37,6 +38,7 @@ from channels.base import (
     Unavailable,
 )
 from storage.database import Database
+from storage.types import clean
 
 log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ LEASE = 30.0  # seconds
 ATTEMPTS = 12  # about half an hour of an unreachable platform
 MISCONFIGURED_PAUSE = timedelta(seconds=60)
 OUTAGE_PAUSE = 1.0
+LONGEST_HOLD = 86_400.0  # seconds that a platform may hold us back at a time
 
 Place = tuple[str, str, str]
 AdapterOf = Callable[[str, str], Adapter[Any] | None]
@@ -91,6 +94,7 @@ class Delivery:
         self._finished: list[Result] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._some = asyncio.Event()
+        self._stopping = False
         self.counts: dict[str, int] = {}
 
     # ---- running ----
@@ -105,21 +109,24 @@ class Delivery:
         self._some.set()
 
     async def run(self) -> None:
-        """Send until cancelled; then what is in flight is waited for and recorded."""
-        try:
-            while True:
-                await self._wait()
-                try:
-                    await self.step()
-                except Exception as error:
-                    log.error("delivery step failed; it is tried again", error=type(error).__name__)
-                    await asyncio.sleep(OUTAGE_PAUSE)
-                    self._some.set()
-        finally:
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=LEASE / 2)
-            if self._finished:
-                await self.step(claim=False)
+        """Send until `stop`; then what is in flight is waited for and recorded. Never cancel this: a step whose commit
+        is under way would leave what it claimed marked as sent by nobody."""
+        while not self._stopping:
+            await self._wait()
+            try:
+                await self.step(claim=not self._stopping)
+            except Exception as error:
+                log.error("delivery step failed; it is tried again", error=type(error).__name__)
+                await asyncio.sleep(OUTAGE_PAUSE)
+                self._some.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LEASE / 2)
+        await self.step(claim=False)
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` ends when what is under way is recorded."""
+        self._stopping = True
+        self._some.set()
 
     async def _wait(self) -> None:
         pause: float | None = None
@@ -127,10 +134,10 @@ class Delivery:
             pause = max(0.0, (self._later[0][0] - self._clock.now()).total_seconds())
         if self._ready and len(self._tasks) < IN_FLIGHT:
             return
-        try:
-            await asyncio.wait_for(self._some.wait(), pause)
-        except TimeoutError:
-            return
+        # Not wait_for: it swallows a cancellation that comes together with what it waits for.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._some.wait()
 
     async def settle(self) -> None:
         """Send everything that may go at the clock's present time."""
@@ -274,20 +281,21 @@ class Delivery:
         self._some.set()
 
     def _sent(self, row: Waiting, sent: Sent) -> Result:
-        return Result(row, "sent", "sent", reference=sent.reference)
+        reference = None if sent.reference is None else clean(sent.reference)[:300]
+        return Result(row, "sent", "sent", reference=reference)
 
     def _failed(self, row: Waiting, error: ChannelError, adapter: Adapter[Any]) -> Result:
         now = self._clock.now()
-        why = str(error)[:500]
+        why = clean(str(error))[:500]
         match error:
             case RetryAfter():
-                until = now + timedelta(seconds=error.seconds)
+                until = now + timedelta(seconds=min(max(error.seconds, 0.0), LONGEST_HOLD))
                 self._rates.hold(row.place if error.scope == "address" else row.place[:2], until)
-                return Result(row, "retry", "queued", why, not_before=until)
+                return Result(row, "retry", "queued", why, not_before=until, held=True)
             case Misconfigured():
                 log.error("a channel account is misconfigured", channel=row.channel, account=row.account, why=why)
                 self._rates.hold(row.place[:2], now + MISCONFIGURED_PAUSE)
-                return Result(row, "retry", "queued", why, not_before=now + MISCONFIGURED_PAUSE)
+                return Result(row, "retry", "queued", why, not_before=now + MISCONFIGURED_PAUSE, held=True)
             case Blocked():
                 return Result(row, "failed", "failed", why, blocked=True)
             case Rejected():

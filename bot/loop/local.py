@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlu.model import Model
 from nlu.understanding import Language, Understanding
+
+AT_ONCE = 32
+"""Texts understood in one go; about as many as are cheapest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,4 +19,9 @@ class LocalModel:
 
     async def parse_many(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Understanding]:
         """Many at once cost little more than one. `languages`: what the platform says of each writer."""
-        return self.model.parse_many(texts, languages=languages)
+        found: list[Understanding] = []
+        for start in range(0, len(texts), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            found += self.model.parse_many(texts[part], languages=languages[part])
+            await asyncio.sleep(0)  # others have their turn: webhooks are answered in the meantime
+        return found

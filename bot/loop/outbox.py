@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Float, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Float, Integer, Select, bindparam, func, or_, select, update
 
 from bot.loop.events import Undelivered, encode
 from bot.loop.intake import insert_new
@@ -32,6 +32,7 @@ class Result:
     not_before: datetime | None = None
     milliseconds: float = 0.0
     blocked: bool = False
+    held: bool = False  # too fast, or not let in: not tried at all
     at: datetime | None = None
 
 
@@ -92,6 +93,7 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
                 "named": result.reference,
                 "wait": result.not_before or result.row.not_before,
                 "when": None if result.state == "queued" else now,
+                "back": int(result.held),  # being told to wait uses up no attempt
             }
             for result in sorted(finished, key=lambda result: result.row.id)
         ],
@@ -193,6 +195,7 @@ _RECORD = (
         reference=bindparam("named"),
         not_before=bindparam("wait"),
         finished_at=bindparam("when"),
+        attempts=outbox.c.attempts - bindparam("back", type_=Integer),
     )
 )
 _BLOCKED = (

@@ -146,6 +146,8 @@ class Conversations:
         intent = understood.intent.name
         if bot_may(cast(Owner, effects.owner), IN_QUEUE.get(intent, "free_text")):
             await self.talking.hear(effects, understood, heard.received_at)
+        elif effects.owner == "queue":
+            self.talking.note(effects, understood, heard.received_at)
 
     def _may_answer(self, effects: Effects, understood: Understanding) -> bool:
         """Whether words may answer an open survey: not while a person owns the conversation, and not if they clearly
@@ -161,7 +163,11 @@ class Conversations:
         """On a channel without buttons a bare number chooses among the options last listed, by the numbers that they
         were listed under."""
         message = effects.state.last_options
-        if message is None or not bot_may(cast(Owner, effects.owner), "typed_answer"):
+        if (
+            message is None
+            or message.created_at > heard.received_at
+            or not bot_may(cast(Owner, effects.owner), "typed_answer")
+        ):
             return False
         listed = option_numbers([Button(str(button["title"]), "x") for button in _buttons(message)])
         typed = unicodedata.normalize("NFKC", text).strip()
@@ -217,7 +223,8 @@ class Conversations:
         match event.change:
             case "start" if not (effects.state.address and effects.state.address.stopped_at):
                 # "/start" is also how a conversation begins where the person must begin it.
-                await self.talking.tap(effects, GREETING, event.text or "/start", heard.received_at)
+                if effects.owner == "bot":
+                    await self.talking.tap(effects, GREETING, event.text or "/start", heard.received_at)
             case "stop" | "start" | "help":
                 self._agree(effects, event.change)
             case "blocked":

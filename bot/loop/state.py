@@ -22,7 +22,7 @@ from storage.types import UtcDateTime
 
 log = structlog.get_logger()
 
-ROWS_A_TURN = 32
+ROWS_A_TURN = 16
 """A lane with more unread rows than this shares the next batches with others: one noisy sender starves nobody."""
 
 
@@ -34,6 +34,7 @@ class Heard:
     event: LoopEvent | None
     received_at: datetime
     attempts: int
+    tried_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -106,7 +107,9 @@ def _inbox(connection: Connection, states: dict[str, LaneState], limit: int) -> 
         if len(state.heard) == limit:
             state.more = True
             continue
-        state.heard.append(Heard(incoming.id, _decoded(incoming), incoming.received_at, incoming.attempts))
+        state.heard.append(
+            Heard(incoming.id, _decoded(incoming), incoming.received_at, incoming.attempts, incoming.tried_at)
+        )
 
 
 def _decoded(incoming: Incoming) -> LoopEvent | None:

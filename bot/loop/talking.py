@@ -59,6 +59,19 @@ class Talking:
         entities = [{"entity": e.entity, "value": e.value} for e in understood.entities]
         await self._turn(effects, understood, intent, confidence, entities, at)
 
+    def note(self, effects: Effects, understood: Understanding, at: datetime) -> None:
+        """What somebody who waits for a person adds in passing goes to their case: an order number, how to reach
+        them."""
+        said = {entity.entity: entity.value[:200] for entity in understood.entities}
+        reach = {name: said[name] for name in ("phone", "email") if name in said}
+        if reach:
+            effects.change_contact(**reach)
+        contact = said.get("phone") or said.get("email")
+        fields = {"order_number": said.get("order_number"), "contact": contact}
+        given = {name: value for name, value in fields.items() if value}
+        if given:
+            self.desk.complete(effects, given, None, at)
+
     async def tap(self, effects: Effects, payload: str, title: str, at: datetime) -> None:
         """A tap on a button of the assistant: its payload is an intent, whatever the words on it."""
         intent, entities = parse_payload(payload)
@@ -109,7 +122,7 @@ class Talking:
         for response in turn.responses:
             options = [Option(button.title, button.payload) for button in response.buttons]
             # What is said while handing over is no reply that a takeover should stop.
-            kind: Kind = "notice" if handed_over or effects.owner == "queue" else "reply"
+            kind: Kind = "notice" if handed_over else "reply"
             effects.say(response.text, options, kind=kind)
 
     # ---- facts ----

@@ -16,7 +16,7 @@ from bot.clock import Clock
 from bot.loop.apply import apply
 from bot.loop.effects import Effects
 from bot.loop.lanes import Lanes
-from bot.loop.state import LaneState, load
+from bot.loop.state import Heard, LaneState, load
 from channels.base import Capabilities
 from storage.database import Conflict, Database, is_outage
 from storage.tables import inbox
@@ -99,10 +99,21 @@ class Turns:
         except Exception as error:
             log.error("turn failed; its lanes are tried again", lanes=len(taken), error=type(error).__name__)
             await asyncio.sleep(OUTAGE_PAUSE)
-            self._lanes.wake(taken)
+            if is_outage(error):
+                self._lanes.wake(taken)
+            else:
+                await self._apart(taken)
         finally:
             self._lanes.release(taken)
             slots.release()
+
+    async def _apart(self, lanes: Sequence[str]) -> None:
+        """A batch that failed as a whole, and not for the database: each lane by itself, so that one harms no other."""
+        for lane in lanes:
+            try:
+                await self._alone(lane)
+            except Exception as error:
+                log.error("a lane cannot be worked; the sweep tries it again", error=type(error).__name__)
 
     async def settle(self) -> int:
         """Work everything that waits, now. The number of lanes worked."""
@@ -123,7 +134,7 @@ class Turns:
         def work(connection: Connection) -> list[str]:
             rows = connection.execute(
                 select(inbox.c.lane)
-                .where(inbox.c.state == "new", (inbox.c.received_at <= before) | (inbox.c.attempts > 0))
+                .where(inbox.c.state == "new", inbox.c.received_at <= before)
                 .order_by(inbox.c.id)
                 .limit(500)
             )
@@ -131,7 +142,12 @@ class Turns:
 
         found = [lane for lane in await self._database.read(work) if not self._lanes.is_busy(lane)]
         for lane in found:
-            await self._alone(lane)
+            try:
+                await self._alone(lane)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                log.error("a lane cannot be worked; the others go on", error=type(error).__name__)
         return found
 
     # ---- a batch ----
@@ -192,6 +208,7 @@ class Turns:
         """Work a lane that failed before, a row at a time, until it is empty. Each attempt at a row is committed
         before it is made, so that a row which kills the process is counted too; after TRIES the row is dead-lettered,
         the customer is given to a person, and the lane goes on."""
+        mine: set[int] = set()
         counted = 0  # the row whose attempt is counted; being overtaken is not another attempt
         overtaken = 0
         for _ in range(ALONE):
@@ -200,14 +217,20 @@ class Turns:
             if not state.heard:
                 return
             first = state.heard[0]
+            now = self._clock.now()
+            if first.id not in mine and first.tried_at is not None and first.tried_at > now - LEFT_BEHIND:
+                return  # another process tries it
+            mine.add(first.id)
             if first.attempts >= TRIES and first.id != counted:
                 await self._bury(state)
                 continue
-            if first.id != counted:
-                await self._count(first.id)
+            if first.id != counted and not await self._count(first):
+                return  # another process tries it
             counted = first.id
             result = (await self._policy.decide([state]))[0]
             error = await self._apply_one(result) if isinstance(result, Effects) else result
+            if error is not None and is_outage(error):
+                raise error
             if isinstance(error, Conflict | IntegrityError) and overtaken < CONFLICTS:
                 overtaken += 1
             elif error is not None:
@@ -226,9 +249,9 @@ class Turns:
             if is_outage(error):
                 raise
             log.error("a dead letter's notice failed", row=first.id, error=type(error).__name__)
-            bare = self._policy.start(state)
-            bare.dead[first.id] = reason
-            await self._apply([bare])
+            bare = update(inbox).where(inbox.c.id == first.id, inbox.c.state == "new")
+            buried = bare.values(state="dead", reason=reason)
+            await self._database.write(lambda connection: connection.execute(buried))
 
     def sent(self, places: Iterable[tuple[str, str, str]], lanes: Iterable[str]) -> None:
         """Something was committed that waits for delivery at `places`, and that watchers of `lanes` should see."""
@@ -238,12 +261,14 @@ class Turns:
     def now(self) -> datetime:
         return self._clock.now()
 
-    async def _count(self, row: int) -> None:
-        await self._database.write(
-            lambda connection: connection.execute(
-                update(inbox).where(inbox.c.id == row).values(attempts=inbox.c.attempts + 1)
-            )
+    async def _count(self, heard: Heard) -> bool:
+        """Commit that this row is tried once more; False where somebody else did so since it was read."""
+        statement = (
+            update(inbox)
+            .where(inbox.c.id == heard.id, inbox.c.state == "new", inbox.c.attempts == heard.attempts)
+            .values(attempts=heard.attempts + 1, tried_at=self._clock.now())
         )
+        return await self._database.write(lambda connection: connection.execute(statement).rowcount) == 1
 
     # ---- people ----
 

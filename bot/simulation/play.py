@@ -137,16 +137,19 @@ class _Player:
         await self._service.episodes.take(reported, "simulation")
 
     async def _webhook(self, step: Step) -> None:
-        """An event that only a platform can tell: a comment, a receipt, a block."""
-        if not isinstance(step.value, Mapping):
-            raise self._wrong(step, "write webhook: {type: comment, ...}")
+        """An event that only a platform can tell: a comment, a receipt, a block; or several at once."""
+        given = step.value if isinstance(step.value, list) else [step.value]
         thread = self._address(step) if step.contact else ""
-        coded = {"dedupe_key": f"w{next(self._ids)}", "thread": thread, **step.value}
-        try:
-            event = decode(coded)
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._wrong(step, f"this is no event: {error}") from None
-        await self._hear(step, cast(AnyEvent, event))
+        events: list[AnyEvent] = []
+        for each in given:
+            if not isinstance(each, Mapping):
+                raise self._wrong(step, "write webhook: {type: comment, ...}")
+            try:
+                events.append(cast(AnyEvent, decode({"dedupe_key": f"w{next(self._ids)}", "thread": thread, **each})))
+            except (KeyError, TypeError, ValueError) as error:
+                raise self._wrong(step, f"this is no event: {error}") from None
+        adapter = self._channel(step)
+        await self._service.intake.accept(adapter.channel, adapter.account, events)
 
     def _event(self, step: Step) -> dict[str, Any]:
         return {"dedupe_key": f"s{next(self._ids)}", "thread": self._address(step), "sent_at": self._clock.now()}

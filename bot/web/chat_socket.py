@@ -163,7 +163,8 @@ class Talk:
         while True:
             await self.tell()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.watch.changed(), LOOK_AGAIN)
+                async with asyncio.timeout(LOOK_AGAIN):
+                    await self.watch.changed()
             if self.renew_at and self.service.clock.now() >= self.renew_at:
                 await self._send("token", {"token": self._renewed()})
 

@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reason", sa.String(500), nullable=True),
         sa.Column("received_at", types.UtcDateTime(), nullable=False),
+        sa.Column("tried_at", types.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbox")),
         sa.UniqueConstraint("channel", "account", "dedupe_key", name=op.f("uq_inbox_channel_account_dedupe_key")),
         sqlite_autoincrement=True,
