@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -50,7 +50,11 @@ async def new_database(server: str) -> str:
     return server.replace("/?", f"/{name}?")
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Under CI a skipped test is a failure: what it needs must be installed."""
+    report = yield
     if report.skipped and os.environ.get("CI") == "true":
         report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, which is a failure under CI: {report.longrepr}"
+    return report
