@@ -49,7 +49,7 @@ def test_the_lock_holds_names_versions_and_hashes_only() -> None:
 def test_no_file_bears_a_path_of_one_machine_or_something_undone() -> None:
     """What is committed runs anywhere and is finished."""
     wrong = re.compile(
-        rb"/(?:work|root)/|/tmp/bash" + rb"_jobs|\b(?:TO" + rb"DO|FIX" + rb"ME|XXX)\b|NotImplemented" + rb"Error"
+        rb"/(?:work|root)/|/tmp/bash" + rb"_jobs|\b(?:TO" + rb"DO|FIX" + rb"ME|XX" + rb"X)\b|NotImplemented" + rb"Error"
     )
     kinds = {".py", ".toml", ".yml", ".md", ".js", ".html", ".css", ".lock", ""}
     bad = [
