@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot
-from bot.cases import calendar
+from bot.cases import calendar, zones
 from bot.cases.calendar import Calendar, Hours
 from bot.errors import ContentError
 from nlu.understanding import Language
@@ -186,6 +186,37 @@ def test_a_moment_is_said_as_people_say_it(moment: str, zh: str, en: str) -> Non
     assert said == [zh, en]
 
 
+@pytest.mark.parametrize(
+    ("zone", "say", "zh", "en", "by"),
+    [
+        ("Asia/Shanghai", "[en]", "明天 9:00", "tomorrow at 9:00 (Beijing time)", "9:00 tomorrow (Beijing time)"),
+        ("Asia/Shanghai", "[]", "明天 9:00", "tomorrow at 9:00", "9:00 tomorrow"),
+        ("Asia/Shanghai", None, "北京时间明天 9:00", "tomorrow at 9:00 (Beijing time)", "9:00 tomorrow (Beijing time)"),
+        ("Europe/London", "[zh]", "伦敦时间明天 9:00", "tomorrow at 9:00", "9:00 tomorrow"),
+        ("Asia/Dhaka", None, "Dhaka 时间明天 9:00", "tomorrow at 9:00 (Dhaka time)", "9:00 tomorrow (Dhaka time)"),
+    ],
+)
+def test_a_promise_names_the_zone_where_the_calendar_says_so(
+    zone: str, say: str | None, zh: str, en: str, by: str, tmp_path: Path
+) -> None:
+    """For those who may be elsewhere; a list whose heading names it once does not repeat it."""
+    path = tmp_path / "calendar.yml"
+    line = "" if say is None else f"say_time_zone: {say}"
+    path.write_text(SHIPPED.replace("say_time_zone: [en]", line).replace("Asia/Shanghai", zone), encoding="utf-8")
+    found = calendar.load(path)
+    moment, now = at("2026-11-19 09:00", zone), at("2026-11-18 12:00", zone)
+    assert calendar.moment_words(found, moment, now, "zh") == zh
+    assert calendar.moment_words(found, moment, now, "en") == en
+    assert calendar.moment_words(found, moment, now, "en", clock_first=True) == by
+    assert calendar.moment_words(found, moment, now, "en", zoned=False) == "tomorrow at 9:00"
+
+
+def test_every_zone_that_is_named_exists() -> None:
+    """And has its name in both languages."""
+    for key in zones._names():
+        assert ZoneInfo(key).key == key
+
+
 @settings(deadline=None)
 @given(instants, instants, st.sampled_from(("zh", "en")))
 def test_any_moment_can_be_said(moment: datetime, now: datetime, language: Language) -> None:
@@ -222,6 +253,8 @@ def test_the_shipped_calendar_takes_holidays_and_moved_workdays(tmp_path: Path) 
         ("  # - 2027-01-01", "  - 0001-01-01..9999-12-31", "lasts over a year"),
         ("  # - 2027-01-01", "  - 2027-02-20", "both a holiday and a workday"),
         ("time_zone: Asia/Shanghai", "", "lacks 'time_zone'"),
+        ("say_time_zone: [en]", "say_time_zone: [fr]", "a language of say_time_zone is 'fr'"),
+        ("say_time_zone: [en]", "say_time_zone: en", "say_time_zone is not a list"),
     ],
 )
 def test_a_mistake_in_the_calendar_is_named(old: str, new: str, message: str, tmp_path: Path) -> None:

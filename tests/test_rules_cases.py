@@ -281,10 +281,10 @@ def local(text: str) -> datetime:
     ("urgency", "start", "due", "zh", "en"),
     [
         ("urgent", "2026-11-20 23:50", "2026-11-21 01:50", "两小时内", "within 2 hours"),
-        ("important", "2026-11-20 10:00", "2026-11-20 18:00", "今天 18:00 前", "by 18:00 today"),
-        ("important", "2026-11-20 22:00", "2026-11-21 17:00", "明天 17:00 前", "by 17:00 tomorrow"),
-        ("normal", "2026-11-19 10:00", "2026-11-20 10:00", "明天 10:00 前", "by 10:00 tomorrow"),
-        ("normal", "2026-11-19 22:00", "2026-11-21 09:00", "后天 9:00 前", "by 9:00 on Saturday"),
+        ("important", "2026-11-20 10:00", "2026-11-20 18:00", "今天 18:00 前", "by 18:00 today (Beijing time)"),
+        ("important", "2026-11-20 22:00", "2026-11-21 17:00", "明天 17:00 前", "by 17:00 tomorrow (Beijing time)"),
+        ("normal", "2026-11-19 10:00", "2026-11-20 10:00", "明天 10:00 前", "by 10:00 tomorrow (Beijing time)"),
+        ("normal", "2026-11-19 22:00", "2026-11-21 09:00", "后天 9:00 前", "by 9:00 on Saturday (Beijing time)"),
     ],
 )
 def test_a_promise_is_the_deadline_itself(urgency: Urgency, start: str, due: str, zh: str, en: str) -> None:

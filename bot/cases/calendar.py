@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
+from bot.cases import zones
 from bot.yamlfile import Item, Sheet
 from nlu.understanding import Language
 
@@ -34,11 +36,13 @@ class Hours:
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """`weekly` has seven days from Monday, each with its hours in order. `special` replaces the hours of a date: none
-    on a holiday, some on a workday moved to a weekend (调休). Raises ValueError if no week has an hour."""
+    on a holiday, some on a workday moved to a weekend (调休). `named` has the zone's name in the languages in which a
+    promise says it. Raises ValueError if no week has an hour."""
 
     zone: ZoneInfo
     weekly: tuple[tuple[Hours, ...], ...]
     special: Mapping[date, tuple[Hours, ...]]
+    named: Mapping[Language, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.weekly) != 7 or not any(self.weekly):
@@ -95,21 +99,37 @@ def add_workday_time(calendar: Calendar, start: datetime, duration: timedelta) -
 
 
 def moment_words(
-    calendar: Calendar, moment: datetime, now: datetime, language: Language, *, clock_first: bool = False
+    calendar: Calendar,
+    moment: datetime,
+    now: datetime,
+    language: Language,
+    *,
+    clock_first: bool = False,
+    zoned: bool = True,
 ) -> str:
     """`moment` as people say it in the office's time: 明天 9:00, "tomorrow at 9:00", "Thursday at 9:00".
 
-    `clock_first` is the English that follows "by" and "until": "9:00 tomorrow", "9:00 on Thursday".
+    `clock_first` is the English that follows "by" and "until": "9:00 tomorrow", "9:00 on Thursday". `zoned`: with the
+    zone where the calendar says it in this language, "tomorrow at 9:00 (Beijing time)"; without for what stands under
+    `zone_words` once.
     """
     local, today = moment.astimezone(calendar.zone), now.astimezone(calendar.zone).date()
     clock, day = f"{local.hour}:{local.minute:02}", local.date()
     ahead = (day - today).days
+    zone = calendar.named.get(language, "") if zoned else ""
     if language == "zh":
-        return f"{_day_zh(day, today, ahead)} {clock}"
+        return f"{zone}{_day_zh(day, today, ahead)} {clock}"
     said = _day_en(day, today, ahead)
     if not clock_first:
-        return f"{said} at {clock}"
-    return f"{clock} {said}" if -1 <= ahead <= 1 else f"{clock} on {said}"
+        words = f"{said} at {clock}"
+    else:
+        words = f"{clock} {said}" if -1 <= ahead <= 1 else f"{clock} on {said}"
+    return f"{words} ({zone})" if zone else words
+
+
+def zone_words(calendar: Calendar, language: Language) -> str:
+    """What people call the office's time: 北京时间, "Beijing time"."""
+    return zones.name(calendar.zone, language)
 
 
 def _day_zh(day: date, today: date, ahead: int) -> str:
@@ -164,10 +184,18 @@ def load(path: Path) -> Calendar:
     zone = ZoneInfo("UTC")
     weekly: list[tuple[Hours, ...]] = [()] * 7
     special: dict[date, tuple[Hours, ...]] = {}
+    spoken: tuple[Language, ...] = get_args(Language)
+    may = ("say_time_zone", "holidays", "workdays")
     with sheet.part():
-        top = sheet.mapping(sheet.root, "calendar.yml", needs=("time_zone", "weekly"), may=("holidays", "workdays"))
+        top = sheet.mapping(sheet.root, "calendar.yml", needs=("time_zone", "weekly"), may=may)
         with sheet.part():
             zone = _zone(sheet, top["time_zone"])
+        with sheet.part():
+            if "say_time_zone" in top:
+                spoken = tuple(
+                    sheet.choice(each, "a language of say_time_zone", get_args(Language))  # type: ignore[misc] # chosen of them
+                    for each in _list(sheet, top, "say_time_zone")
+                )
         with sheet.part():
             for day, item in sheet.mapping(top["weekly"], "weekly", needs=WEEKDAYS).items():
                 with sheet.part():
@@ -186,7 +214,7 @@ def load(path: Path) -> Calendar:
                         sheet.refuse(item, f"{workday} is both a holiday and a workday", "Keep one of the two")
                     special[workday] = _hours(sheet, found["hours"], str(workday))
     sheet.check()
-    return Calendar(zone, tuple(weekly), special)
+    return Calendar(zone, tuple(weekly), special, {language: zones.name(zone, language) for language in spoken})
 
 
 def _list(sheet: Sheet, top: Mapping[str, Item], name: str) -> tuple[Item, ...]:
