@@ -170,8 +170,109 @@ async def test_a_complaint_that_cannot_wait_goes_to_a_person(
     turn = await Customer(language).say("complain", understanding=understanding, contact=contact)
     assert did(turn) == ["open_case", "hand_off"]
     assert turn.commands[1]["reason"] == reason
-    assert names(turn) == ["utter_case_opened", "utter_hand_off_open"]
+    told = ["utter_urgent_opened"] if reason == "urgent" else ["utter_case_opened", "utter_hand_off_open"]
+    assert names(turn) == told
     assert turn.tracker["active_loop"] is None
+
+
+@pytest.mark.parametrize(("language", "hurt"), [("zh", "烧伤"), ("en", "burned my")])
+async def test_who_may_be_hurt_is_asked_how_they_are_before_anything_else(language: str, hurt: str) -> None:
+    """At night, too: whether everybody is well and whom to call, then number and promise; never that the office opens
+    tomorrow. Who lost money is not told to call an ambulance."""
+    closed = {"open": False, "opens_at": "tomorrow at 9:00"}
+    customer = Customer(language, "web", office=closed)
+    turn = await customer.say("complain", understanding={**LATE, "urgency": "urgent", "evidence": ["x", hurt]})
+    assert names(turn) == ["utter_safety_first", "utter_urgent_opened", "utter_urgent_reach"]
+    assert ("120" if language == "zh" else "emergency number") in turn.responses[0].text
+    assert PROMISES[language]["urgent"] in turn.responses[1].text
+    waiting = {"owner": "queue", "cases": [{"number": "1007", "state": "acknowledged", "urgency": "urgent"}]}
+    for intent in ("ask_queue_position", "ask_human"):
+        assert names(await customer.say(intent, **waiting)) == ["utter_queue_urgent"]
+    again = await customer.say("ask_human", **{**waiting, "owner": "bot"})
+    assert (did(again), names(again)) == (["hand_off"], ["utter_queue_urgent"])
+    robbed = {**LATE, "urgency": "urgent", "evidence": ["盗刷", "account was hacked"]}
+    turn = await Customer(language, contact={"phone": "1"}, office=closed).say("complain", understanding=robbed)
+    assert names(turn) == ["utter_urgent_opened"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_what_becomes_urgent_while_we_ask_has_a_number_and_a_deadline_of_its_own(language: str) -> None:
+    """The first case's deadline would be too late, and its questions are over."""
+    customer = Customer(language)
+    await customer.say("complain", understanding=LATE)
+    turn = await customer.say("complain", "now it burns", understanding={**LATE, "urgency": "urgent"})
+    assert did(turn) == ["open_case", "hand_off"]
+    assert turn.commands[0]["urgency"] == "urgent"
+    assert names(turn) == ["utter_urgent_opened"]
+    assert turn.tracker["active_loop"] is None
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("zh", "服务还行吧，就是有点慢"), ("en", "The service was fine but a little slow")]
+)
+async def test_mild_words_become_a_case_only_if_the_customer_says_so(language: str, words: str) -> None:
+    """Offered in words and buttons. A yes opens it with the words that were said; a no, or anything else, does not;
+    who goes on about it is taken at their word."""
+    mild = {"nature": ["service"], "aspect": ["response"], "urgency": "important", "sentiment": {"score": -0.9}}
+    customer = Customer(language)
+    offer = await customer.say("complain", words, understanding=mild)
+    assert (did(offer), names(offer)) == ([], ["utter_ask_offer"])
+    turn = await customer.tap(offer, 0)
+    opened = {"summary": words, "nature": ["service"], "aspect": ["response"], "urgency": "normal"}
+    assert turn.commands[0] == {"command": "open_case", "fields": {}, **opened}
+    assert names(turn) == ["utter_case_opened", "utter_ask_order_number"]
+    for intent in ("deny", "skip", "nlu_fallback"):
+        customer = Customer(language)
+        await customer.say("complain", words, understanding=mild)
+        turn = await customer.say(intent)
+        assert (did(turn), names(turn)) == ([], ["utter_offer_declined"])
+        assert names(await customer.say("affirm")) == ["utter_affirmed"]
+    customer = Customer(language)
+    await customer.say("complain", words, understanding=mild)
+    turn = await customer.say("complain", "and rude", understanding=LATE)
+    assert turn.commands[0]["summary"] == f"{words} and rude"
+    assert turn.commands[0]["urgency"] == "important"
+    customer = Customer(language)
+    await customer.say("complain", words, understanding=mild)
+    assert (did(await customer.say("affirm", owner="queue"))) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_an_order_number_that_was_told_is_not_asked_for(language: str) -> None:
+    """Before the complaint, at its beginning, or with no word that the recogniser knows."""
+    customer = Customer(language)
+    turn = await customer.say("inform", "88001234", {"order_number": "88001234"})
+    assert names(turn) == ["utter_details_of_what"]
+    turn = await customer.say("complain", "it broke", understanding=LATE)
+    assert turn.commands[0]["fields"] == {"order_number": "88001234"}
+    assert names(turn) == ["utter_case_opened"]
+    turn = await customer.say("complain", "another one broke", understanding=LATE)
+    assert turn.commands[0]["fields"] == {}
+    bad = {**LATE, "sentiment": {"score": -0.8}}
+    turn = await Customer(language).say("inform", "88001234 坏了", {"order_number": "88001234"}, understanding=bad)
+    assert did(turn) == ["open_case"]
+    told = "订单A12345坏的" if language == "zh" else "order no. A12345 is torn"
+    turn = await Customer(language).say("complain", told, understanding=LATE)
+    assert turn.commands[0]["fields"] == {"order_number": "A12345"}
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", "算了，不投诉了"), ("en", "never mind, cancel my complaint")])
+async def test_a_complaint_that_is_taken_back_is_noted_and_said_so(language: str, words: str) -> None:
+    """With its number, also in the middle of our questions and while a person is on the way; without an open case
+    there is nothing to take back."""
+    known = {"cases": [{"number": "1007", "state": "acknowledged"}]}
+    noted = {"command": "update_case", "fields": {}, "note": words}
+    customer = Customer(language)
+    await customer.say("complain", understanding=LATE)
+    turn = await customer.say("cancel", words, **known)
+    assert (turn.commands, names(turn)) == ([noted], ["utter_withdrawal_noted"])
+    assert "1007" in turn.responses[0].text
+    assert turn.tracker["active_loop"] is None
+    turn = await Customer(language, owner="queue").say("cancel", words, **known)
+    assert turn.commands == [noted, {"command": "cancel_hand_off"}]
+    assert names(turn) == ["utter_withdrawal_noted"]
+    assert names(await Customer(language).say("cancel", words)) == ["utter_nothing_to_cancel"]
+    assert names(await Customer(language).say("cancel", "取消", **known)) == ["utter_nothing_to_cancel"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.answering import answered
-from bot.actions.complaining import FIELDS
+from bot.actions.complaining import FIELDS, open_case
 from bot.actions.facts import Facts
 from bot.actions.speech import Events, say, update_case
+from bot.engine.commands import VALUE_LIMIT
+
+OBJECTS = frozenset(("product", "service", "price", "logistics", "complaint"))
+"""Natures of a complaint."""
 
 
 class NoteDetails(Action):
-    """They belong to the newest open case. Without one they may be a question, or the beginning of something."""
+    """They belong to the newest open case. Without one they may be a complaint that begins with its order number, a
+    question, or the beginning of something: then the number is kept for what follows."""
 
     def name(self) -> str:
         return "action_note_details"
@@ -26,7 +32,10 @@ class NoteDetails(Action):
             update_case(dispatcher, fields, facts.text)
             say(dispatcher, "utter_noted", case_no=facts.cases[0].number)
             return []
+        if facts.negative and OBJECTS & set(facts.nature):
+            return open_case(dispatcher, tracker, facts)
         events = answered(dispatcher, facts)
         if not events:
             say(dispatcher, "utter_details_of_what")
-        return events
+        number = facts.entity("order_number")
+        return [*events, SlotSet("mentioned_order", number[:VALUE_LIMIT])] if number else events

@@ -9,7 +9,7 @@ from rasa_sdk import FormValidationAction, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from bot.actions.complaining import FORM
+from bot.actions.complaining import FORM, open_case
 from bot.actions.contact import as_email, as_phone
 from bot.actions.facts import Facts
 from bot.actions.speech import Events, ask_for, hand_off, let_go, update_case
@@ -31,11 +31,14 @@ class ValidateCaseDetailsForm(FormValidationAction):
         facts = Facts(tracker)
         if facts.queued:
             return let_go(tracker)  # a person will ask
-        reason = "urgent" if facts.urgency == "urgent" else "anger" if facts.furious else None
-        if reason and tracker.get_slot("requested_slot") is not None:
-            update_case(dispatcher, {}, facts.text)
-            hand_off(dispatcher, facts, reason)
-            return let_go(tracker)
+        if tracker.get_slot("requested_slot") is not None:
+            if facts.urgency == "urgent":  # with a number and a deadline of its own: the first one's is too late
+                open_case(dispatcher, tracker, facts)
+                return let_go(tracker)
+            if facts.furious:
+                update_case(dispatcher, {}, facts.text)
+                hand_off(dispatcher, facts, "anger")
+                return let_go(tracker)
         events: Events = await super().run(dispatcher, tracker, domain)
         return events
 

@@ -15,6 +15,10 @@ RAGE = -0.5
 """At this sentiment or below, anger is strong."""
 
 
+DISPLEASED = -0.3
+"""At this sentiment or below, a message that names something is a complaint about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """An entry of the knowledge base that may answer."""
@@ -30,6 +34,7 @@ class OpenCase:
     number: str
     state: str
     title: str
+    urgency: str = "normal"
 
 
 class Facts:
@@ -95,10 +100,17 @@ class Facts:
     def cases(self) -> list[OpenCase]:
         """Open ones, the newest first."""
         return [
-            OpenCase(str(each["number"]), _text(each.get("state")), _text(each.get("title")))
+            OpenCase(
+                str(each["number"]), _text(each.get("state")), _text(each.get("title")), _text(each.get("urgency"))
+            )
             for each in _list(self._told.get("cases"))
             if isinstance(each, dict) and str(each.get("number") or "").strip()
         ]
+
+    @property
+    def urgent_case(self) -> bool:
+        """Something urgent of theirs is open: it does not wait for office hours."""
+        return any(case.urgency == "urgent" for case in self.cases)
 
     # ---- the message ----
 
@@ -114,6 +126,17 @@ class Facts:
     def urgency(self) -> str:
         found = self._understanding.get("urgency")
         return found if found in ("urgent", "important", "normal") else "normal"
+
+    @property
+    def evidence(self) -> list[str]:
+        """The words that decided."""
+        return [each for each in _list(self._understanding.get("evidence")) if isinstance(each, str)]
+
+    @property
+    def negative(self) -> bool:
+        """Clearly displeased."""
+        score = _mapping(self._understanding.get("sentiment")).get("score")
+        return isinstance(score, int | float) and score <= DISPLEASED
 
     @property
     def furious(self) -> bool:

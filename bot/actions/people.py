@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.facts import Facts
-from bot.actions.speech import Events, ask_for, end_form, hand_off, say
+from bot.actions.speech import Events, ask_for, end_form, hand_off, say, update_case
+
+_WITHDRAWS = re.compile(
+    r"投诉|反馈|举报|工单|追究|计较|\b(?:complain\w*|complaint|case|ticket|report|feedback)\b", re.IGNORECASE
+)
+"""Beside a "never mind": it is the complaint that is taken back."""
 
 
 class AskPerson(Action):
@@ -41,17 +47,25 @@ class QueuePosition(Action):
 
 
 class Cancel(Action):
-    """Not after all: the wait for a person, or what we were asking."""
+    """Not after all: the wait for a person, what we were asking, or the complaint itself."""
 
     def name(self) -> str:
         return "action_cancel"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         facts = Facts(tracker)
+        withdrawn = facts.cases and _WITHDRAWS.search(facts.text)
+        if withdrawn:
+            # Who decides what becomes of the case must know; and a person who was on the way need not come.
+            update_case(dispatcher, {}, facts.text)
+            say(dispatcher, "utter_withdrawal_noted", case_no=facts.cases[0].number)
         if facts.queued:
             ask_for(dispatcher, "cancel_hand_off")
-            say(dispatcher, "utter_hand_off_cancelled")
+            if not withdrawn:
+                say(dispatcher, "utter_hand_off_cancelled")
             return []
+        if withdrawn:
+            return end_form()
         if tracker.active_loop_name:
             say(dispatcher, "utter_cancelled")
             return end_form()
@@ -70,7 +84,9 @@ class StaySilent(Action):
 
 
 def tell_position(dispatcher: CollectingDispatcher, facts: Facts) -> None:
-    if not facts.office_open and facts.opens_at:
+    if not facts.office_open and facts.urgent_case:
+        say(dispatcher, "utter_queue_urgent")
+    elif not facts.office_open and facts.opens_at:
         say(dispatcher, "utter_queue_closed", opens_at=facts.opens_at)
     elif facts.position == 1:
         say(dispatcher, "utter_queue_next")

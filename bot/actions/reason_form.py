@@ -56,3 +56,12 @@ class ValidateComplaintForm(ValidateRatingReasonForm):
 
     def name(self) -> str:
         return "validate_complaint_form"
+
+
+class ValidateOfferForm(ValidateRatingReasonForm):
+    """The same, for whether mild words shall become a case: a yes and a no are answers, too."""
+
+    slot = "offer"
+
+    def name(self) -> str:
+        return "validate_offer_form"

@@ -6,13 +6,13 @@ from rasa_sdk import Action
 
 from bot.actions.answering import Answer, Judged, NoneOfThese, NotUnderstood
 from bot.actions.begin_turn import BeginTurn
-from bot.actions.complaining import CompleteCase, OpenCase, ReasonGiven
+from bot.actions.complaining import CompleteCase, OfferAnswered, OpenCase, ReasonGiven
 from bot.actions.contact import RememberContact
 from bot.actions.details import NoteDetails
 from bot.actions.details_form import ValidateCaseDetailsForm
 from bot.actions.executor import Executor
 from bot.actions.people import AskPerson, Cancel, QueuePosition, StaySilent
-from bot.actions.reason_form import ValidateComplaintForm, ValidateRatingReasonForm
+from bot.actions.reason_form import ValidateComplaintForm, ValidateOfferForm, ValidateRatingReasonForm
 from bot.actions.talking import CaseStatus, Greet, Resume, Stop, TakeRating
 
 ACTIONS: tuple[type[Action], ...] = (
@@ -27,6 +27,7 @@ ACTIONS: tuple[type[Action], ...] = (
     NoneOfThese,
     NotUnderstood,
     NoteDetails,
+    OfferAnswered,
     OpenCase,
     QueuePosition,
     ReasonGiven,
@@ -37,6 +38,7 @@ ACTIONS: tuple[type[Action], ...] = (
     TakeRating,
     ValidateCaseDetailsForm,
     ValidateComplaintForm,
+    ValidateOfferForm,
     ValidateRatingReasonForm,
 )
 

@@ -29,6 +29,8 @@ def hand_off(dispatcher: CollectingDispatcher, facts: Facts, reason: str) -> Eve
     ask_for(dispatcher, "hand_off", reason=reason)
     if facts.office_open:
         say(dispatcher, "utter_hand_off_open")
+    elif facts.urgent_case:
+        say(dispatcher, "utter_queue_urgent")
     elif facts.opens_at:
         say(dispatcher, "utter_hand_off_closed", opens_at=facts.opens_at)
     else:

@@ -12,6 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from bot.actions.facts import Facts, OpenCase
 from bot.actions.speech import Events, ask_for, end_form, say
 from bot.cases import numbers
+from bot.typography import within
 
 LOW_BELOW = 60
 """A rating below this makes us ask what went wrong."""
@@ -36,9 +37,10 @@ class Greet(Action):
         return "action_greet"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
-        company = Facts(tracker).company
-        if company:
-            say(dispatcher, "utter_greet", company=company)
+        facts = Facts(tracker)
+        if facts.company:
+            spaced = within(facts.company, "en" if facts.language == "en" else "zh")
+            say(dispatcher, "utter_greet", company=spaced)
         else:
             say(dispatcher, "utter_greet_plain")
         return []
