@@ -11,6 +11,7 @@ import click
 import orjson
 
 from bot.commands import clear, settings_of
+from nlu.understanding import Language
 
 
 @click.group()
@@ -60,14 +61,56 @@ def nlu_train(context: click.Context) -> None:
 
 
 @nlu.command("evaluate")
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--fail-under", multiple=True, metavar="[TASK=]SHARE", help="Fail if an accuracy is below: .9, intent=.92."
+)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a readable HTML page here.")
+@click.option("--language", type=click.Choice(["zh", "en"]), default="en", show_default=True, help="Of that page.")
 @click.pass_context
-def nlu_evaluate(context: click.Context, file: Path) -> None:
+def nlu_evaluate(
+    context: click.Context, file: Path, fail_under: tuple[str, ...], report: Path | None, language: Language
+) -> None:
     """Measure understanding on labelled lines of FILE."""
     from nlu.evaluate import evaluate  # noqa: PLC0415
+    from nlu.report import page  # noqa: PLC0415
 
+    bounds = [_bound(written) for written in fail_under]
     with clear():
-        click.echo(str(evaluate(_model(context), file)))
+        found = evaluate(_model(context), file)
+        click.echo(str(found))
+        if report is not None:
+            _put(report, page(found, language))
+    known = {task.name: task.accuracy for task in found.tasks}
+    if unknown := [name for name, _ in bounds if name and name not in known]:
+        raise click.UsageError(f"{file} does not measure {unknown[0]}: it measures {', '.join(known)}")
+    low = [
+        f"{name} {accuracy:.3f} is below {least:g}"
+        for wanted, least in bounds
+        for name, accuracy in known.items()
+        if wanted in {"", name} and accuracy < least
+    ]
+    if low:
+        raise click.ClickException("; ".join(low))
+
+
+def _put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise click.ClickException(f"the report cannot be written to {path}: {problem.strerror}") from None
+
+
+def _bound(written: str) -> tuple[str, float]:
+    """The task ("" for all) and the least accuracy that `--fail-under` names."""
+    name, _, share = written.rpartition("=")
+    try:
+        least = float(share)
+    except ValueError:
+        least = -1.0
+    if not 0 <= least <= 1:
+        raise click.UsageError(f"--fail-under {written}: write a share from 0 to 1, such as .9 or intent=.92")
+    return name, least
 
 
 def _model(context: click.Context) -> Any:
