@@ -1,4 +1,4 @@
-"""Chinese beside Latin letters: a value that comes into a sentence stands apart from it by a space (Alice 来为您服务)."""
+"""Chinese beside Latin letters: a value that comes into a sentence stands apart by a space (Alice 来为您服务)."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bot import typography
 from bot.service import SERVICE
 from bot.web import language
 from bot.yamlfile import Words
@@ -22,7 +23,7 @@ def texts() -> dict[str, Words]:
 
 def said(key: str, spoken: Language, **values: object) -> str:
     """A text. Raises KeyError for one that is not there."""
-    return texts()[key].said(spoken, **values)
+    return typography.said(texts()[key], spoken, **values)
 
 
 def language_of(request: web.Request) -> Language:

@@ -11,6 +11,7 @@ from typing import get_args
 
 from aiohttp import web
 
+from bot import typography
 from bot.yamlfile import Sheet, Words
 from nlu.understanding import Language
 
@@ -65,7 +66,7 @@ class Texts:
     pages: Mapping[str, Mapping[str, Words]]
 
     def said(self, page: str, key: str, language: Language, **values: object) -> str:
-        return self.pages[page][key].said(language, **values)
+        return typography.said(self.pages[page][key], language, **values)
 
     def all(self, page: str, language: Language) -> dict[str, str]:
         """Every text of a page, its placeholders unfilled: for a script."""

@@ -9,7 +9,15 @@ const locale = language === "zh" ? "zh-CN" : "en-GB";
 export function t(key, values = {}) {
   const text = start.texts[key];
   if (text === undefined) return key.slice(key.indexOf(".") + 1);
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name, at) => (name in values ? apart(text, at, whole.length, String(values[name])) : whole));
+}
+
+/** A value within Chinese words stands apart from them by a space where it is Latin. */
+function apart(text, at, length, value) {
+  if (language !== "zh") return value;
+  const before = /[\u3400-\u9fff]$/.test(text.slice(0, at)) && /^[A-Za-z0-9\u00c0-\u024f]/.test(value) ? " " : "";
+  const after = /^[\u3400-\u9fff]/.test(text.slice(at + length)) && /[A-Za-z0-9\u00c0-\u024f]$/.test(value) ? " " : "";
+  return before + value + after;
 }
 
 export const has = (key) => key in start.texts;
