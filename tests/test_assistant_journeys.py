@@ -185,7 +185,7 @@ async def test_who_may_be_hurt_is_asked_how_they_are_before_anything_else(langua
     assert names(turn) == ["utter_safety_first", "utter_urgent_opened", "utter_urgent_reach"]
     assert ("120" if language == "zh" else "emergency number") in turn.responses[0].text
     assert PROMISES[language]["urgent"] in turn.responses[1].text
-    waiting = {"owner": "queue", "cases": [{"number": "1007", "state": "acknowledged", "urgency": "urgent"}]}
+    waiting: dict[str, Any] = {"owner": "queue", "cases": [{"number": "1007", "state": "acknowledged", "urgency": "urgent"}]}
     for intent in ("ask_queue_position", "ask_human"):
         assert names(await customer.say(intent, **waiting)) == ["utter_queue_urgent"]
     again = await customer.say("ask_human", **{**waiting, "owner": "bot"})
@@ -260,7 +260,7 @@ async def test_an_order_number_that_was_told_is_not_asked_for(language: str) -> 
 async def test_a_complaint_that_is_taken_back_is_noted_and_said_so(language: str, words: str) -> None:
     """With its number, also in the middle of our questions and while a person is on the way; without an open case
     there is nothing to take back."""
-    known = {"cases": [{"number": "1007", "state": "acknowledged"}]}
+    known: dict[str, Any] = {"cases": [{"number": "1007", "state": "acknowledged"}]}
     noted = {"command": "update_case", "fields": {}, "note": words}
     customer = Customer(language)
     await customer.say("complain", understanding=LATE)

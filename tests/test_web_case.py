@@ -44,13 +44,17 @@ async def test_a_case_shows_where_it_stands_and_nothing_of_what_staff_note_among
         effects.change_guarded(tables.cases, case["id"], 0, {"state": "assigned"})
 
     await place.service.turns.act(guest.lane, work)
-    assert "We will get back to you by 10:00 tomorrow." in await reader.look()
+    assert "We will get back to you by 10:00 tomorrow (Beijing time)." in await reader.look()
+    assert "Times are Beijing time" in await reader.look()
+    assert "Today, 10:00" in await reader.look()
+    assert "北京时间" not in await reader.look("?lang=zh")
     await place.service.people.claim(guest.lane, agent)
     await place.service.people.reply(guest.lane, agent, f"We are on it {SCRIPT}", "k1")
     await place.service.settle()
     text = await reader.look()
     assert numbers.number(case["id"]) in text
-    assert "assigned" in text
+    assert "Assigned" in text
+    assert "Status: In progress" in text  # the answer moved it on
     assert "We will get back to you" not in text  # somebody has
     assert "Order number: 123; Place: Wuhan" in text
     assert "We are on it" in text

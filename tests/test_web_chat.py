@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from web_parts import Guest, Site, new_id, site
+from web_parts import START, Guest, Site, new_id, site
 
 from bot.loop.effects import Effects
 from bot.loop.state import LaneState
@@ -280,6 +280,25 @@ async def test_a_reply_that_a_person_overtook_is_never_shown(place: Site) -> Non
     await again.until(lambda it: bool(it.seen))
     assert "You said: anything new" not in again.texts()
     assert again.upto == max(row["id"] for row in await place.rows(tables.messages))
+
+
+async def test_who_waits_at_night_is_told_when_the_office_opens(place: Site) -> None:
+    """By the socket and without one; an urgent matter is told apart, for it does not wait for that."""
+    place.clock.move_to(START.replace(hour=15))  # 23:00 in Shanghai
+    guest = await place.guest()
+    await guest.say("a person please")
+    await guest.until(lambda it: it.state.get("owner") == "queue")
+    opens = "2026-03-06T01:00:00+00:00"
+    assert guest.state == {"owner": "queue", "position": 1, "opens_at": opens}
+    headers = {"Authorization": f"Bearer {guest.token}"}
+    async with place.session.get(f"{place.url}/chat/messages", headers=headers) as answer:
+        assert (await answer.json())["state"]["opens_at"] == opens
+
+    def hurry(state: LaneState, effects: Effects) -> None:
+        effects.own("queue", effects.epoch, reason="urgent")
+
+    await place.service.turns.act(guest.lane, hurry)
+    await guest.until(lambda it: bool(it.state.get("urgent")))
 
 
 async def test_the_customer_sees_their_place_in_the_queue_and_the_agents_name_but_nothing_internal(place: Site) -> None:

@@ -75,3 +75,22 @@ async def test_a_link_that_ran_out_says_so(place: Site) -> None:
     place.clock.advance(timedelta(hours=1))
     assert "This link has expired" in await reader.look()
     assert reader.status == 410
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "There is no such page"), ("zh", "没有这个页面")])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nowhere", 404), ("/c/", 404), ("/chat/x", 404), ("/chat/session", 405)]
+)
+async def test_an_address_that_leads_nowhere_says_what_to_do(
+    place: Site, language: str, words: str, path: str, status: int
+) -> None:
+    """A page in the browser's language with a way on; a program, or another method, gets the bare answer."""
+    url = f"{place.url}{path}"
+    headers = {"Accept": "text/html,*/*", "Accept-Language": language}
+    async with place.session.get(url, headers=headers) as answer:
+        body = await answer.text()
+        assert (answer.status, words in body, 'href="/chat"' in body) == (status, True, True)
+    async with place.session.get(url, headers={"Accept": "application/json"}) as answer:
+        assert (answer.status, "<html" in await answer.text()) == (status, False)
+    async with place.session.put(url, headers=headers) as answer:
+        assert "<html" not in await answer.text()

@@ -120,11 +120,21 @@ def moment_words(
     if language == "zh":
         return f"{zone}{_day_zh(day, today, ahead)} {clock}"
     said = _day_en(day, today, ahead)
-    if not clock_first:
-        words = f"{said} at {clock}"
-    else:
+    words = f"{said} at {clock}"
+    if clock_first:
         words = f"{clock} {said}" if -1 <= ahead <= 1 else f"{clock} on {said}"
     return f"{words} ({zone})" if zone else words
+
+
+def stamp_words(calendar: Calendar, moment: datetime, now: datetime, language: Language) -> str:
+    """`moment` as a line of a list bears it, in the office's time: 今天 09:05, "Today, 09:05", "18 November, 09:05"."""
+    local, today = moment.astimezone(calendar.zone), now.astimezone(calendar.zone).date()
+    day, clock = local.date(), f"{local.hour:02}:{local.minute:02}"
+    ahead = (day - today).days
+    if language == "zh":
+        return f"{_day_zh(day, today, ahead)} {clock}"
+    said = _day_en(day, today, ahead)
+    return f"{said[0].upper()}{said[1:]}, {clock}"
 
 
 def zone_words(calendar: Calendar, language: Language) -> str:

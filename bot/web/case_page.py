@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from bot.cases import numbers
 from bot.cases import rules as states
-from bot.cases.calendar import moment_words
+from bot.cases.calendar import moment_words, stamp_words, zone_words
 from bot.cases.rules import SETTLED
 from bot.links import CASE
 from bot.loop.cases import told
@@ -183,16 +183,17 @@ def _page(
         status=status,
         number=numbers.number(case.id),
         case_title=case.title,
-        state=states.name(cast(states.State, case.state), language),
+        state=_capital(states.name(cast(states.State, case.state), language)),
         settled=not open_still,
         late=open_still and not seen.responded and now > case.respond_by,
         by=moment_words(calendar, case.respond_by, now, language, clock_first=True)
         if open_still and not seen.responded
         else None,
         lines=[
-            (line, moment_words(calendar, line.at, now, language))
+            (line, stamp_words(calendar, line.at, now, language))
             for line in sorted(_lines(seen, language), key=lambda line: line.at)
         ],
+        zone=zone_words(calendar, language) if language in calendar.named else None,
         rating=rating,
         nonce=nonces.issue(service, NONCE, nonces.chance()),
         note=note,
@@ -215,13 +216,18 @@ def _lines(seen: Seen, language: Language) -> list[Line]:
         if kind == "opened":
             found.append(Line(event["at"], "step", said("opened")))
         elif kind == "moved" and to in states.STATES and to not in ("received", "returned"):
-            found.append(Line(event["at"], "step", states.name(to, language)))
+            found.append(Line(event["at"], "step", _capital(states.name(to, language))))
         elif kind in ("completed", "replied") and event["actor"] == "customer" and event["note"]:
             found.append(Line(event["at"], "theirs", said(kind), _in_words(event["note"], said)))
     for answer in seen.answers:
         at = datetime.fromisoformat(answer["at"])
         found.append(Line(at, "ours", answer.get("name") or said("person"), answer["text"]))
     return found
+
+
+def _capital(words: str) -> str:
+    """As a line of its own begins."""
+    return words[:1].upper() + words[1:]
 
 
 def _in_words(note: str, said: Any) -> str:

@@ -17,7 +17,7 @@ from bot.web.language import LANGUAGES, language_of, texts
 from bot.web.limits import LIMITS, Rate, sender
 from bot.web.rendering import HERE, STATIC, page
 from bot.web.server import CLOSING, CSP, static
-from bot.web.transcript import View, earlier, view
+from bot.web.transcript import View, earlier, view, with_hours
 from bot.web.visitors import Visitor, from_here, known, stranger, token_of
 
 HELD = 25.0
@@ -115,8 +115,12 @@ def _widget(language: str) -> str:
 async def _held(
     service: Service, visitor: Visitor, after: int, waiting: list[str], mark: str, closing: asyncio.Event
 ) -> dict[str, Any]:
+    async def look_now() -> View:
+        found = await service.database.read(view(visitor.lane, after=after, waiting=waiting))
+        return with_hours(found, service.content.calendar, service.clock.now())
+
     with service.live.watch(visitor.lane) as watch:
-        body, new = _told(await service.database.read(view(visitor.lane, after=after, waiting=waiting)))
+        body, new = _told(await look_now())
         gone = asyncio.create_task(closing.wait())
         try:
             async with asyncio.timeout(HELD):
@@ -126,7 +130,7 @@ async def _held(
                         await asyncio.wait({changed, gone}, return_when=asyncio.FIRST_COMPLETED)
                     finally:
                         changed.cancel()
-                    body, new = _told(await service.database.read(view(visitor.lane, after=after, waiting=waiting)))
+                    body, new = _told(await look_now())
         except TimeoutError:
             pass
         finally:

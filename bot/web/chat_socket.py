@@ -25,7 +25,7 @@ from bot.web.language import language_of
 from bot.web.limits import LIMITS, Limits, Rate, sender
 from bot.web.live import Watch
 from bot.web.server import CLOSING
-from bot.web.transcript import view
+from bot.web.transcript import view, with_hours
 from bot.web.visitors import SESSION, from_here, known, stranger, token_of
 
 log = structlog.get_logger()
@@ -147,7 +147,10 @@ class Talk:
     async def tell(self) -> None:
         """What is new on the transcript, if anything is."""
         waiting = sorted(self.waiting)
-        found = await self.service.database.read(view(self.who.visitor.lane, after=self.upto, waiting=waiting))
+        read = view(self.who.visitor.lane, after=self.upto, waiting=waiting)
+        found = with_hours(
+            await self.service.database.read(read), self.service.content.calendar, self.service.clock.now()
+        )
         items = [item for item in found.items if found.fresh or item["seq"] not in self.told]
         if self.state is None or items or found.fresh or found.done or found.state != self.state:
             body = found.as_json() | {"items": items, "done": ids_of(found.done)}

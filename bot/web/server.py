@@ -12,7 +12,9 @@ import structlog
 from aiohttp import web
 
 from bot.service import SERVICE, Service
+from bot.web.language import language_of
 from bot.web.limits import LIMITS, Limits
+from bot.web.rendering import page
 
 log = structlog.get_logger()
 
@@ -85,7 +87,7 @@ async def _manners(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         response = await handler(request)
     except web.HTTPException as error:
-        response = error
+        response = _shown(request, error)
     except Exception as error:
         if isinstance(error, ConnectionResetError) and (request.transport is None or request.transport.is_closing()):
             raise  # they hung up: there is nobody to answer, and nothing went wrong here
@@ -107,6 +109,19 @@ async def _manners(request: web.Request, handler: Handler) -> web.StreamResponse
     if isinstance(response, web.HTTPException):
         raise response
     return response
+
+
+def _shown(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    """What a person sees in a browser where there is nothing: a page that says what to do. Programs get the bare
+    answer."""
+    if (
+        error.status not in (404, 405)
+        or request.method != "GET"
+        or "text/html" not in request.headers.get("Accept", "")
+    ):
+        return error
+    language = language_of(request, request.app[SERVICE].settings.language)
+    return page(request, "missing", language, status=error.status)
 
 
 def _route(request: web.Request) -> str:

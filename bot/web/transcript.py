@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
+from bot.cases.calendar import Calendar, is_open, opens_at
 from bot.web.visitors import ACCOUNT, CHANNEL
 from storage.tables import conversations, inbox, messages, outbox, staff
 
@@ -70,6 +71,13 @@ def view(lane: str, *, after: int, waiting: Sequence[str] = ()) -> Callable[[Con
     return work
 
 
+def with_hours(found: View, calendar: Calendar, now: datetime) -> View:
+    """The view; who waits while the office is closed is told when it opens."""
+    if found.state.get("owner") == "queue" and not is_open(calendar, now):
+        found.state["opens_at"] = opens_at(calendar, now).isoformat()
+    return found
+
+
 def earlier(lane: str, before: int) -> Callable[[Connection], View]:
     """The page of messages before `before`."""
 
@@ -108,7 +116,13 @@ def from_people(connection: Connection, conversation: int, since: datetime) -> l
 
 
 def _conversation(connection: Connection, lane: str) -> RowMapping | None:
-    columns = (conversations.c.id, conversations.c.owner, conversations.c.queued_at, conversations.c.agent_id)
+    columns = (
+        conversations.c.id,
+        conversations.c.owner,
+        conversations.c.queued_at,
+        conversations.c.agent_id,
+        conversations.c.reason,
+    )
     return connection.execute(select(*columns).where(conversations.c.lane == lane)).mappings().first()
 
 
@@ -120,6 +134,8 @@ def _state(connection: Connection, talk: RowMapping) -> dict[str, Any]:
             conversations.c.owner == "queue", conversations.c.queued_at < talk["queued_at"]
         )
         state["position"] = 1 + connection.execute(ahead).scalar_one()
+        if talk["reason"] == "urgent":
+            state["urgent"] = True
     if talk["agent_id"] is not None:
         state["name"] = connection.execute(select(staff.c.name).where(staff.c.id == talk["agent_id"])).scalar()
     return state

@@ -118,7 +118,7 @@ export function choices(titles, label, ontap) {
   return made;
 }
 
-// Shows what was chosen, and goes quiet. A rating may still be changed by tapping another.
+// Shows what was chosen; the others can no longer be. A rating may still be changed by tapping another.
 export function choose(offered, index, again, hint) {
   const group = offered.querySelector(".choices");
   group.classList.add("answered");
@@ -127,6 +127,11 @@ export function choose(offered, index, again, hint) {
     button.disabled = !again && place !== index;
   });
   if (again && hint && !offered.querySelector(".hint")) offered.append(element("p", { className: "hint", textContent: hint }));
+}
+
+// Something newer is offered: what was chosen here stays marked, and nothing more can be.
+export function retire(offered) {
+  for (const button of offered.querySelectorAll(".choice")) button.disabled = true;
 }
 
 // As before anything was chosen.

@@ -1,6 +1,6 @@
 // The chat page: what the customer sees of the conversation, and what they do with it.
 
-import { bubble, choices, choose, element, reopen } from "./bubbles.js";
+import { bubble, choices, choose, element, reopen, retire } from "./bubbles.js";
 import { Connection } from "./connection.js";
 
 const { language, limit, texts } = JSON.parse(document.getElementById("settings").textContent);
@@ -18,7 +18,15 @@ let visible = true; // in the widget: whether its frame is open
 let unread = 0;
 
 function filled(text, values) {
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return text.replace(/\{(\w+)\}/g, (whole, name, at) => (name in values ? apart(text, at, whole.length, String(values[name])) : whole));
+}
+
+// A value within Chinese words stands apart from them by a space where it is Latin.
+function apart(text, at, length, value) {
+  if (language !== "zh") return value;
+  const before = /[\u3400-\u9fff]$/.test(text.slice(0, at)) && /^[A-Za-z0-9\u00c0-\u024f]/.test(value) ? " " : "";
+  const after = /^[\u3400-\u9fff]/.test(text.slice(at + length)) && /[A-Za-z0-9\u00c0-\u024f]$/.test(value) ? " " : "";
+  return before + value + after;
 }
 
 // ---- scrolling: to the newest, unless the customer reads further up ----
@@ -112,12 +120,18 @@ function day(at) {
   return new Intl.DateTimeFormat(locale, { ...year, month: "long", day: "numeric", weekday: "short" }).format(at);
 }
 
-// Choices that something else has followed step back; they still work.
+// When the office opens, by the customer's own clock: 明天 09:00, "tomorrow at 09:00", "on Monday at 09:00".
+function opening(iso) {
+  const at = new Date(iso);
+  const days = Math.round((new Date(at).setHours(0, 0, 0, 0) - new Date().setHours(0, 0, 0, 0)) / 86_400_000);
+  const near = { 0: texts.opens_today, 1: texts.opens_tomorrow }[days];
+  return filled(near ?? texts.opens_on, { clock: clock(iso), day: new Intl.DateTimeFormat(locale, { weekday: "long" }).format(at) });
+}
+
+// Choices stay until newer ones take their place, whatever is written meanwhile; a rating may be changed even then.
 function calm() {
-  const last = [...messages.children].reverse().find((each) => each.dataset.from.startsWith("you"));
-  for (const item of items.values()) {
-    item.offered?.classList.toggle("older", Boolean(last) && Number(last.dataset.seq) > item.seq);
-  }
+  const offering = [...items.values()].filter((item) => item.offered).sort((a, b) => a.seq - b.seq);
+  for (const item of offering.slice(0, -1)) if (!item.again) retire(item.offered);
 }
 
 function clear() {
@@ -164,6 +178,7 @@ byId("earlier").onclick = async () => {
     messages.classList.remove("live");
     log.setAttribute("aria-live", "off");
     older.items.forEach(show);
+    calm();
     button.hidden = !older.more;
     log.scrollTop = log.scrollHeight - below;
     setTimeout(() => log.setAttribute("aria-live", "polite"));
@@ -180,14 +195,18 @@ function settle(next) {
   const queue = byId("queue");
   queue.hidden = state.owner !== "queue";
   if (state.owner === "queue") {
-    const said = state.position > 1 ? filled(texts.queue_place, state) : texts.queue_first;
+    const said =
+      state.urgent ? texts.queue_urgent
+      : state.opens_at ? filled(texts.queue_closed, { time: opening(state.opens_at) })
+      : state.position > 1 ? filled(texts.queue_place, state)
+      : texts.queue_first;
     if (queue.textContent !== said) queue.textContent = said;
   }
   const presence = byId("presence");
   presence.dataset.usual ??= presence.textContent;
   const now =
     state.owner === "agent" ? filled(texts.with_person, { name: state.name ?? texts.person })
-    : state.owner === "queue" ? texts.in_queue
+    : state.owner === "queue" ? (state.opens_at && !state.urgent ? texts.in_queue_closed : texts.in_queue)
     : presence.dataset.usual;
   if (presence.textContent !== now) presence.textContent = now;
 }
