@@ -67,7 +67,7 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
                 "Stop what uses it, or set EARFUL_PORT (or --port) to another, 0 for any that is free"
             ) from None
         given = settings.admin_password.get_secret_value() if settings.admin_password else None
-        one_time = await ensure_admin(service.database, service.clock, given)
+        one_time = await ensure_admin(service.database, service.clock, given, settings.language)
         if demo:
             await seed(service)
         async with running(service):
@@ -168,6 +168,18 @@ def user_add(context: click.Context, login: str, name: str | None, role: str, pa
 
     with_database(context, lambda database, clock: add_user(database, clock, login, name or login, role, password))
     click.echo(f"{login} may sign in as {role}.")
+
+
+@user.command("name")
+@click.argument("login")
+@click.argument("name")
+@click.pass_context
+def user_name(context: click.Context, login: str, name: str) -> None:
+    """Change the NAME under which customers and colleagues see LOGIN."""
+    from bot.staff.service import rename  # noqa: PLC0415
+
+    kept = with_database(context, lambda database, clock: rename(database, clock, login, name))
+    click.echo(f"{login} is now shown as {kept}.")
 
 
 @user.command("password")

@@ -290,3 +290,33 @@ async def test_the_desk_weighs_little(place: Place) -> None:
         async with browser.get(f"/desk/static/{name}") as answer:
             total += len(await answer.read())
     assert total < 100_000
+
+
+async def test_a_member_chooses_what_customers_call_them(place: Place) -> None:
+    """On a page of their own; the name is shown at once, a wrong one is refused with what to do, and so is a call from
+    another site."""
+    ann = await place.agent("Ann")
+    async with ann.session.get("/desk/name", headers={"Cookie": "earful_lang=en"}) as answer:
+        assert 'value="Ann"' in await answer.text()
+    answer = await form(ann.session, "/desk/name", place.origin, name="林小姐")
+    assert (answer.status, answer.headers["Location"]) == (303, "/desk")
+    talk = await place.say("a person please")
+    await ann.do("claim", talk)
+    assert "林小姐" in (await place.rows(tables.messages))[-1]["text"]
+    for bad in ("", "a\nb", "[[x]]"):
+        answer = await form(ann.session, "/desk/name", place.origin, name=bad)
+        assert answer.status == 422
+        assert "A name has 1 to 100 characters" in await answer.text()
+    answer = await form(ann.session, "/desk/name", "https://evil.example", name="Eve")
+    assert answer.status == 403
+    stranger = await place.browser()
+    async with stranger.get("/desk/name", allow_redirects=False) as answer:
+        assert answer.headers["Location"] == "/desk/sign-in?next=/desk/name"
+
+
+async def test_the_lists_say_when_the_office_opens(place: Place) -> None:
+    """Nothing while it is open; at night the moment itself."""
+    ann = await place.agent()
+    assert (await ann.get("conversations"))["opens_at"] is None
+    place.clock.advance(timedelta(hours=11, minutes=30))  # half past nine in the evening
+    assert (await ann.get("conversations"))["opens_at"] == "2026-03-06T01:00:00+00:00"

@@ -167,6 +167,16 @@ async def test_the_first_reply_answers_the_cases_of_the_conversation(place: Plac
     (case,) = await place.rows(tables.cases)
     assert case["responded_at"] == answered
     assert case["owner_id"] == ann.id
+    assert case["state"] == "in_progress"
+    moves = [
+        (row["from_state"], row["to_state"], row["actor"])
+        for row in await place.rows(tables.case_events)
+        if row["kind"] == "moved" and row["actor"] != "bot"
+    ]
+    me = f"staff:{ann.id}"
+    assert moves == [("acknowledged", "assigned", me), ("assigned", "in_progress", me)]
+    (shown,) = (await ann.talk(talk))["customer"]["cases"]
+    assert shown["state_name"] == "in progress"
     events = [(row["kind"], row["actor"]) for row in await place.rows(tables.case_events)]
     assert events.count(("responded", f"staff:{ann.id}")) == 1
 

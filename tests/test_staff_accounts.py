@@ -12,7 +12,7 @@ from bot.clock import ManualClock
 from bot.staff import passwords, sessions
 from bot.staff.door import Door, TooManyAttempts, WrongCredentials
 from bot.staff.passwords import WeakPassword
-from bot.staff.service import AccountError, add_user, disable, ensure_admin, set_password
+from bot.staff.service import AccountError, add_user, disable, ensure_admin, rename, set_password
 from storage.database import Database
 from storage.tables import audit, staff, staff_sessions
 
@@ -41,6 +41,25 @@ async def test_the_first_start_makes_an_administrator_with_a_one_time_password(
     assert await sessions.find(database, clock, token) == member
     assert await ensure_admin(database, clock, None) is None
     assert await ensure_admin(database, clock, GOOD) is None
+
+
+async def test_customers_do_not_meet_an_admin(database: Database, clock: ManualClock) -> None:
+    """The first account has a name that may be said to them, in the house's language, until its owner says another;
+    what is no name is refused, and the change stands in the audit."""
+    await ensure_admin(database, clock, GOOD, "zh")
+    door = Door(database, clock)
+    member, token = await door.sign_in("admin", GOOD, "here")
+    assert member.name == "客服"
+    assert await rename(database, clock, "Admin", "  小林 ", by="staff:1") == "小林"
+    found = await sessions.find(database, clock, token)
+    assert found is not None
+    assert found.name == "小林"
+    assert ("staff:1", "staff_renamed", f"staff:{member.id}", None) in await audited(database)
+    for bad in ("", " ", "x" * 101, "a\nb", "[[case_number]]"):
+        with pytest.raises(AccountError, match="1 to 100 printable characters"):
+            await rename(database, clock, "admin", bad)
+    with pytest.raises(AccountError, match="no account 'nobody'"):
+        await rename(database, clock, "nobody", "Lin")
 
 
 async def test_a_given_password_is_kept_and_not_printed(database: Database, clock: ManualClock) -> None:

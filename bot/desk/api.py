@@ -7,6 +7,7 @@ from typing import Any, get_args
 from aiohttp import web
 from sqlalchemy import Connection, select
 
+from bot.cases.calendar import is_open, opens_at
 from bot.desk import customer, lists, transcript
 from bot.desk.guard import Problem, api
 from bot.desk.lists import VIEWS, Wanted
@@ -33,7 +34,7 @@ _BIGGEST = 2**63 - 1
 @routes.get("/desk/api/conversations")
 @api
 async def conversations_list(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
-    """A page of a list, and how many each list holds."""
+    """A page of a list, how many each list holds, and when the office opens if it is closed."""
     wanted = _wanted(request)
 
     def work(connection: Connection) -> dict[str, Any]:
@@ -42,9 +43,11 @@ async def conversations_list(request: web.Request, room: Room, member: Member) -
 
     found = await room.service.database.read(work)
     following = found["next"]
+    now, calendar = room.service.clock.now(), room.service.content.calendar
     return found | {
         "next": None if following is None else f"{following[0]}.{following[1]}",
-        "now": room.service.clock.now(),
+        "opens_at": None if is_open(calendar, now) else opens_at(calendar, now),
+        "now": now,
     }
 
 

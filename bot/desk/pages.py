@@ -17,6 +17,7 @@ from bot.desk.table import routes
 from bot.desk.words import language_of, said, texts
 from bot.staff.door import TooManyAttempts, WrongCredentials
 from bot.staff.passwords import LONGEST, SHORTEST, WeakPassword
+from bot.staff.service import NAME_LONGEST, AccountError, rename
 from bot.staff.sessions import Member
 from bot.web.language import remember
 from bot.web.limits import sender
@@ -24,7 +25,7 @@ from nlu.understanding import Language
 
 _PAGES = Path(__file__).parent / "pages"
 _TEMPLATES = {
-    name: Template((_PAGES / f"{name}.html").read_text("utf-8")) for name in ("sign_in", "password", "console")
+    name: Template((_PAGES / f"{name}.html").read_text("utf-8")) for name in ("sign_in", "password", "name", "console")
 }
 _FACES = ("/desk", "/insights")
 """Where signing in may lead: the faces that staff use."""
@@ -113,7 +114,36 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther("/desk")
 
 
+@routes.get("/desk/name")
+async def name_page(request: web.Request) -> web.StreamResponse:
+    member = await _settled(request)
+    return _name(request, member.name)
+
+
+@routes.post("/desk/name")
+async def change_name(request: web.Request) -> web.StreamResponse:
+    """The member's own name, as customers and colleagues see it from now on."""
+    member, language, here = await _settled(request), language_of(request), room(request)
+    if not same_origin(request):
+        return _name(request, member.name, 403, said("error.origin", language))
+    given = str((await request.post()).get("name", ""))
+    try:
+        await rename(here.service.database, here.service.clock, member.login, given, by=f"staff:{member.id}")
+    except AccountError:
+        return _name(request, given[:NAME_LONGEST], 422, said("name.bad", language, longest=NAME_LONGEST))
+    raise web.HTTPSeeOther("/desk")
+
+
 # ---- what a page is made of ----
+
+
+async def _settled(request: web.Request) -> Member:
+    member = await guard.member_of(request)
+    if member is None:
+        raise web.HTTPSeeOther("/desk/sign-in?next=/desk/name")
+    if member.must_change:
+        raise web.HTTPSeeOther("/desk/password")
+    return member
 
 
 async def _signed_in(request: web.Request) -> Member:
@@ -134,6 +164,10 @@ def _password(request: web.Request, member: Member, status: int = 200, problem: 
     rule = said("password.rule", language, shortest=SHORTEST)
     cancel = "" if member.must_change else said("password.cancel", language)
     return _page(request, "password", language, status, problem, why=why, rule=rule, cancel=cancel, login=member.login)
+
+
+def _name(request: web.Request, name: str, status: int = 200, problem: str = "") -> web.Response:
+    return _page(request, "name", language_of(request), status, problem, shown=name, longest=str(NAME_LONGEST))
 
 
 def _page(

@@ -9,6 +9,8 @@ from typing import TypeVar, cast
 from sqlalchemy import String, literal, select, update
 from sqlalchemy import cast as cast_to
 
+from bot import typography
+from bot.cases import rules as cases
 from bot.loop.asking import Asking
 from bot.loop.cases import told
 from bot.loop.effects import Effects, Kind
@@ -24,6 +26,7 @@ from nlu.understanding import Language
 from storage import tables
 from storage.changes import Insert
 from storage.database import Conflict, Database
+from storage.records import Case
 
 T = TypeVar("T")
 _Decide = Callable[[LaneState, Effects, str | None], T]
@@ -87,11 +90,12 @@ class People:
             new = _granted(rules.claim(ownership(effects, holder), agent))
             effects.own(new.owner, new.epoch, agent_id=agent.id, queued_at=None)
             effects.record("system", "claimed", data={"staff": agent.name}, staff_id=agent.id)
-            _tell(effects, self.notices.joined.said(_language(effects), name=agent.name), "notice")
+            _tell(effects, typography.said(self.notices.joined, _language(effects), name=agent.name), "notice")
             for case in state.cases:
                 here = state.conversation and case.conversation_id == state.conversation.id
                 if here and not case.owner_id and case.id not in about_them:
                     effects.change_guarded(tables.cases, case.id, case.version, {"owner_id": agent.id})
+                    _moved(effects, case, agent, "assigned")
 
         await self._act(lane, decide)
 
@@ -114,6 +118,7 @@ class People:
             for case in state.cases:
                 if case.id in unanswered:
                     effects.change_guarded(tables.cases, case.id, case.version, {"responded_at": effects.now})
+                    _moved(effects, case, agent, "assigned", "in_progress")
                     told(effects, case.id, "responded", actor=f"staff:{agent.id}", at=effects.now)
             # Not `say`: what stands in [[brackets]] in a person's own words is theirs, not for us to fill.
             message = effects.record("agent", text, data={"name": agent.name}, staff_id=agent.id, client_key=client_key)
@@ -239,28 +244,38 @@ class People:
 
     async def _unanswered(self, lane: str) -> set[int]:
         """The cases of this conversation that no person has answered yet."""
-        talks, cases = tables.conversations, tables.cases
+        talks, rows = tables.conversations, tables.cases
         statement = (
-            select(cases.c.id)
-            .join(talks, talks.c.id == cases.c.conversation_id)
-            .where(talks.c.lane == lane, cases.c.responded_at.is_(None))
+            select(rows.c.id)
+            .join(talks, talks.c.id == rows.c.conversation_id)
+            .where(talks.c.lane == lane, rows.c.responded_at.is_(None))
         )
         return set(await self.database.read(lambda connection: connection.execute(statement).scalars().all()))
 
     async def _about(self, lane: str, agent: Agent) -> set[int]:
         """The cases that low ratings of this agent opened: somebody else's business."""
-        talks, cases, surveys = tables.conversations, tables.cases, tables.surveys
+        talks, rows, surveys = tables.conversations, tables.cases, tables.surveys
         judged = (
             select(literal("survey:") + cast_to(surveys.c.id, String))
             .join(talks, talks.c.contact_id == surveys.c.contact_id)
             .where(talks.c.lane == lane, surveys.c.judged == f"staff:{agent.id}")
         )
         statement = (
-            select(cases.c.id)
-            .join(talks, talks.c.id == cases.c.conversation_id)
-            .where(talks.c.lane == lane, cases.c.origin.in_(judged))
+            select(rows.c.id)
+            .join(talks, talks.c.id == rows.c.conversation_id)
+            .where(talks.c.lane == lane, rows.c.origin.in_(judged))
         )
         return set(await self.database.read(lambda connection: connection.execute(statement).scalars().all()))
+
+
+def _moved(effects: Effects, case: Case, agent: Agent, *through: cases.State) -> None:
+    """The case goes on by these steps, as far as they are ahead of it: each stands on its timeline."""
+    old = cast(cases.State, case.state)
+    for new in through:
+        if old != new and isinstance(cases.move(old, new, "staff"), cases.Move):
+            effects.change_guarded(tables.cases, case.id, case.version, {"state": new})
+            told(effects, case.id, "moved", actor=f"staff:{agent.id}", old=old, to=new, at=effects.now)
+            old = new
 
 
 def _public(state: LaneState) -> bool:

@@ -14,12 +14,15 @@ from bot.clock import Clock
 from bot.staff import passwords, sessions
 from bot.staff.passwords import Hashing
 from bot.staff.sessions import Role
+from bot.yamlfile import Words
 from storage.database import Database
 from storage.records import Staff
 from storage.tables import audit, staff
 
 ROLES: tuple[Role, ...] = get_args(Role)
 ADMIN = "admin"
+NAME_LONGEST = 100
+FIRST_NAME = Words("客服", "Support")
 SYSTEM = "system"
 _LOGIN = re.compile(r"[\w.@+-]{1,100}")
 
@@ -32,9 +35,10 @@ class AccountError(ValueError):
         self.code = code
 
 
-async def ensure_admin(database: Database, clock: Clock, password: str | None) -> str | None:
+async def ensure_admin(database: Database, clock: Clock, password: str | None, language: str = "en") -> str | None:
     """On the first start, when nobody can sign in yet, make the account `admin`: with the password given, or with a
-    one-time password, which must be changed at the first sign-in and is returned to be printed.
+    one-time password, which must be changed at the first sign-in and is returned to be printed. Customers see it under
+    the name of the house's desk in `language`, until its owner says another.
 
     None where there is nothing to print. Raises WeakPassword for a given one that is too weak."""
     if await database.read(_anybody):
@@ -46,7 +50,8 @@ async def ensure_admin(database: Database, clock: Clock, password: str | None) -
     def work(connection: Connection) -> bool:
         if _anybody(connection):
             return False
-        _insert(connection, clock.now(), SYSTEM, ADMIN, ADMIN, "admin", hashed, must_change=password is None)
+        name = FIRST_NAME.said("zh" if language == "zh" else "en")
+        _insert(connection, clock.now(), SYSTEM, ADMIN, name, "admin", hashed, must_change=password is None)
         return True
 
     try:
@@ -74,9 +79,7 @@ async def add_user(
         raise AccountError("bad_login", "a login has 1 to 100 letters, digits and the signs . _ - + @")
     if role not in ROLES:
         raise AccountError("bad_role", f"a role is one of {', '.join(ROLES)}, not '{role}'")
-    name = name.strip()
-    if not 1 <= len(name) <= 100 or not name.isprintable() or "[[" in name:
-        raise AccountError("bad_name", "a name has 1 to 100 printable characters, without [[: customers see it")
+    name = _name(name)
     chosen = passwords.one_time() if password is None else password
     passwords.check(chosen, login)
     hashed = await Hashing().make(chosen)
@@ -88,6 +91,19 @@ async def add_user(
     except IntegrityError:
         raise AccountError("exists", f"the login '{login}' is taken: choose another, or set its password") from None
     return chosen if password is None else None
+
+
+async def rename(database: Database, clock: Clock, login: str, name: str, *, by: str = SYSTEM) -> str:
+    """Another name for customers and colleagues to see. The name as it is kept. Raises AccountError."""
+    kept, now = _name(name), clock.now()
+
+    def work(connection: Connection) -> None:
+        found = _known(connection, folded(login))
+        connection.execute(update(staff).where(staff.c.id == found.id).values(name=kept))
+        note(connection, now, by, "staff_renamed", f"staff:{found.id}")
+
+    await database.write(work)
+    return kept
 
 
 async def set_password(
@@ -153,6 +169,16 @@ def note(
 ) -> None:
     """A line of the audit within a unit of work."""
     connection.execute(insert(audit).values(at=now, actor=actor, action=action, subject=subject, detail=detail))
+
+
+def _name(name: str) -> str:
+    """Raises AccountError."""
+    name = name.strip()
+    if not 1 <= len(name) <= NAME_LONGEST or not name.isprintable() or "[[" in name:
+        raise AccountError(
+            "bad_name", f"a name has 1 to {NAME_LONGEST} printable characters, without [[: customers see it"
+        )
+    return name
 
 
 def _anybody(connection: Connection) -> bool:

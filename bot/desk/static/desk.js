@@ -90,7 +90,7 @@ async function loadList(background = false) {
     if (mine === listing) failed(error, background);
     return;
   }
-  Object.assign(state, { rows: [...rows.values()], next: found.next, counts: found.counts, loaded: true });
+  Object.assign(state, { rows: [...rows.values()], next: found.next, counts: found.counts, opens: found.opens_at, loaded: true });
   for (const row of state.rows) if (row.owner === "queue") queued.add(row.id);
   tellLive(link);
   draw();

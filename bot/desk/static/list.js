@@ -1,7 +1,7 @@
 // The left: which conversations there are.
 
 import { h, icon, show } from "./dom.js";
-import { brief, channels, has, language, me, now, t, ticking } from "./words.js";
+import { brief, channels, has, language, me, moment, now, t, ticking } from "./words.js";
 
 export const VIEWS = ["queue", "mine", "team", "bot"];
 const ICONS = { queue: "queue", mine: "person", team: "people", bot: "bot" };
@@ -47,10 +47,11 @@ export function makeList(pane, { menu, live, on }) {
   const more = h("button.button.wide", { type: "button", hidden: true, onclick: () => on.more() }, t("view.more"));
   const empty = h("div.empty", { hidden: true });
   const chips = h("div.chips", { hidden: true });
+  const closed = h("p.closed", { role: "note", hidden: true });
   const body = h("div.scroll", { tabindex: "-1" }, rows, empty, h("div.more", null, more));
   pane.append(
     h("header.top", null, h("img.mark", { src: "/web/static/mark.svg", alt: "", width: 26, height: 26 }), h("h1", null, t("page.title")), live, filterButton(), menu),
-    tabs, chips, body,
+    tabs, chips, closed, body,
   );
 
   function filterButton() {
@@ -120,6 +121,8 @@ export function makeList(pane, { menu, live, on }) {
     clear: () => Object.keys(filters).forEach((name) => filters[name] && set(name, "")),
     draw(state) {
       drawTabs(state);
+      closed.hidden = !state.opens || state.view !== "queue";
+      closed.textContent = closed.hidden ? "" : t("view.closed", { time: moment(state.opens) });
       const marked = state.view === "queue" || state.view === "mine";
       show(rows, state.rows.map((row) => ({ ...row, view: state.view, open: row.id === state.id, unread: marked && row.id !== state.id && seen.unread(row) })), (row) => row.id, drawRow);
       more.hidden = !state.next;

@@ -62,6 +62,7 @@ export function makeMenu() {
     h("label.check", null, icon("sound"), t("menu.sound"), h("input", { type: "checkbox", id: "sound", checked: sound.on, onchange: (event) => sound.set(event.target.checked) })),
     h("button", { type: "button", onclick: () => { location.search = `?lang=${other}`; }, lang: other }, icon("web"), t("page.other_language")),
     h("button", { type: "button", onclick: () => { box.hidePopover(); sheet(); } }, icon("keys"), t("menu.keys"), h("kbd", null, "?")),
+    h("a", { href: "/desk/name" }, icon("person"), t("menu.name")),
     h("a", { href: "/desk/password" }, icon("lock"), t("menu.password")),
     h("form", { method: "post", action: "/desk/sign-out" }, h("button", { type: "submit", id: "sign-out" }, icon("out"), t("menu.sign_out"))));
   return [h(`button.face.${shade(me.id)}`, { type: "button", id: "me", popovertarget: "own", "aria-label": t("menu.open", { name: me.name }) }, initial(me.name)), box];
