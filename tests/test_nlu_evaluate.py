@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from click.testing import CliRunner
 from test_nlu_heldout import trained
 
+from bench.nlu import ablation, quality, sets, speed
+from bench.nlu.engine import Engine
+from bench.nlu.goals import Goal, Row, table
 from bot.cli import main
 from nlu.content import DataError
 from nlu.evaluate import evaluate, fraction, wilson
@@ -278,3 +282,80 @@ def test_the_command_fails_where_it_is_told_to(tmp_path: Path, monkeypatch: pyte
     path.write_bytes('{"text": "你好", "rating": null}\n'.encode("gbk"))
     done = runner.invoke(main, call)
     assert "x.jsonl:1: This line is not UTF-8." in done.output
+
+
+def test_a_goal_knows_whether_it_is_met() -> None:
+    """At least, less than, and none at all; the table says it in words."""
+    assert [Goal(least=0.9).met(each) for each in (0.89, 0.9)] == [False, True]
+    assert [Goal(most=5).met(each) for each in (4.9, 5.0)] == [True, False]
+    assert [Goal(most=0).met(each) for each in (0, 1)] == [True, False]
+    written = table([Row("a", 7, 0.8951, (0.8, 0.95), Goal(least=0.9)), Row("b", 7, 0, None, Goal(most=0), places=0)])
+    assert "| a | 7 | 0.895 | 0.800 – 0.950 | ≥ 0.9 | no |  |" in written
+    assert "| b | 7 | 0 |  | 0 | yes |  |" in written
+
+
+def test_the_bench_measures_every_goal_without_public_samples(tmp_path: Path) -> None:
+    """Of any engine that it is handed: one that knows every label reaches all of them, one that says nothing none that
+    asks for something."""
+    known, silent = Knowing(), Silent()
+    right = {row.task: row for row in quality.rows(Engine(known, known), tmp_path)}
+    wrong = {row.task: row for row in quality.rows(Engine(silent, silent), tmp_path)}
+    assert set(right) == set(wrong)
+    judged = {task for task, row in right.items() if row.goal and not task.startswith("FAQ")}
+    assert {task.rpartition(",")[0] or task for task in judged} >= {"urgent, recall", "intents", "out of scope, AUROC"}
+    assert [task for task in judged if not (goal := right[task].goal) or not goal.met(right[task].figure)] == []
+    met = {task for task in judged if (goal := wrong[task].goal) and goal.met(wrong[task].figure)}
+    assert met == {"rating, read where none is, zh", "rating, read where none is, en"}
+    assert wrong["out of scope, AUROC, zh"].figure == 0.5
+    assert 0 < right["FAQ, recall@1, own zh, 3 phrasings"].figure < 1
+
+
+def test_times_are_of_each_message() -> None:
+    """As many as messages, none of them nothing."""
+    taken = speed.times(trained(), ["你好", "hello"] * 5)
+    assert len(taken) == 10
+    assert min(taken) > 0
+    assert speed.quantile([3.0, 1.0, 2.0], 0.5) == 2
+    assert speed.quantile([3.0, 1.0, 2.0], 0.99) == 3
+
+
+def test_an_ablation_tells_what_a_part_is_worth(tmp_path: Path) -> None:
+    """How far each figure moves without it; nothing where it does not."""
+    whole = Engine(trained(), trained())
+    variants = {"mute": lambda engine: Engine(Silent(), Silent()), "same": lambda engine: engine}
+    *told, written = ablation.ablated(whole, tmp_path, variants)
+    assert told == ["… mute", "… same"]
+    [line] = [line for line in written.splitlines() if line.startswith("| urgent, recall, zh |")]
+    figure, mute, same = (cell.strip() for cell in line.split("|")[2:5])
+    assert float(figure) > 0
+    assert float(mute) == -float(figure)
+    assert same == ""
+
+
+class Silent:
+    """A model that understands nothing."""
+
+    def parse(self, text: str) -> Understanding:
+        """The same of every text."""
+        return understood("nlu_fallback", 1.0)
+
+
+class Knowing:
+    """A model that has read our test sets."""
+
+    def __init__(self) -> None:
+        own = [sets.own(topic, each) for topic in ("chat", "feedback", "urgent", "rating") for each in sets.LANGUAGES]
+        self.lines = {line["text"]: line for path in own for line in sets.lines(path)}
+
+    def parse(self, text: str) -> Understanding:
+        """What it read."""
+        line = self.lines[text]
+        label = line.get("sentiment", "neutral")
+        score = {"positive": 0.9, "negative": -0.9}.get(label, 0.0)
+        return replace(
+            understood(line.get("intent", "nlu_fallback"), 0.9, label, score),
+            nature=tuple(line.get("nature", ())) or ("praise",),
+            aspect=tuple(line.get("aspect", ())),
+            urgency="urgent" if line.get("urgent") else "important",
+            rating=None if line.get("rating") is None else fraction(line["rating"]),
+        )

@@ -1,0 +1,1 @@
+"""Understanding, measured beside its goals: `python -m bench.nlu`."""
