@@ -312,7 +312,8 @@ def test_the_bench_measures_every_goal_without_public_samples(tmp_path: Path) ->
 
 def test_times_are_of_each_message() -> None:
     """As many as messages, none of them nothing."""
-    taken = speed.times(trained(), ["你好", "hello"] * 5)
+    taken, note = speed.times(trained(), ["你好", "hello"] * 5)
+    assert note.startswith("CPU alone ")
     assert len(taken) == 10
     assert min(taken) > 0
     assert speed.quantile([3.0, 1.0, 2.0], 0.5) == 2
