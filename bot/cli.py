@@ -201,10 +201,21 @@ def token() -> None:
 
 @token.command("add")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, help="Repeat it for several, such as episodes:write.")
+@click.option("--scope", "scopes", multiple=True, help="What it may do; repeat it for several.")
 @click.pass_context
 def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> None:
-    """Make a token for a system that calls the API. It is shown once."""
+    """Make a token for a system that calls the API. It is shown once; NAME says who uses it.
+
+    \b
+    The scopes are
+      episodes:write       report services, after which customers are asked
+      feedback:write       hand in feedback
+      surveys:read         surveys, and why one was not sent
+      ratings:read         ratings
+      cases:read           cases
+      conversations:read   conversations
+      conversations:write  claim, answer, hand back
+    """
     from bot.api.tokens import create  # noqa: PLC0415
 
     made = with_database(context, lambda database, clock: create(database, clock, name, scopes, by="command line"))
@@ -276,7 +287,7 @@ def chat(context: click.Context, language: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Write everything that came of it.")
 @click.pass_context
 def simulate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
-    """Play scenarios on a virtual clock, and check what they expect."""
+    """Play scenarios on a virtual clock, and check what they expect. A folder stands for every *.yml in it."""
     from bot.simulation.expecting import failures  # noqa: PLC0415
     from bot.simulation.play import play  # noqa: PLC0415
     from bot.simulation.scenario import ScenarioError, read  # noqa: PLC0415
@@ -284,6 +295,7 @@ def simulate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> 
     settings = settings_of(context)
     configure("error", "console")
     failed = 0
+    files = tuple(each for file in files for each in (sorted(file.glob("*.yml")) if file.is_dir() else [file]))
     for file in files:
         try:
             scenario = read(file)

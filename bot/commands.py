@@ -17,6 +17,7 @@ from storage.database import Database, open_database
 from storage.schema import upgrade
 
 T = TypeVar("T")
+_ASSISTANT = "earful.assistant_dir"
 
 
 @contextlib.contextmanager
@@ -28,7 +29,7 @@ def clear() -> Iterator[None]:
     try:
         yield
     except ContentError as error:
-        raise click.ClickException(f"the content cannot be used:\n{error}") from None
+        raise click.ClickException(f"the content{_folder()} cannot be used:\n{error}") from None
     except (SettingsError, AlreadyRunning, NewerSchema, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -36,7 +37,17 @@ def clear() -> Iterator[None]:
 def settings_of(context: click.Context, **given: Any) -> Settings:
     """The settings of this call; what is given on the command line wins over the file."""
     with clear():
-        return settings_file.load(context.obj, **{name: value for name, value in given.items() if value is not None})
+        given = {name: value for name, value in given.items() if value is not None}
+        settings = settings_file.load(context.obj, **given)
+    context.meta[_ASSISTANT] = settings.assistant_dir
+    return settings
+
+
+def _folder() -> str:
+    """Where this call's content lies, as far as it is known yet."""
+    context = click.get_current_context(silent=True)
+    place = context.meta.get(_ASSISTANT) if context else None
+    return f" in {place.absolute()}" if place else ""
 
 
 def run(work: Awaitable[T]) -> T:

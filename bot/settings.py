@@ -17,6 +17,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
+
+from bot import settings_errors
+from bot.settings_engines import EngineSettings
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 ASSISTANT = Path(__file__).parent / "assistant"
@@ -26,13 +30,13 @@ class SettingsError(Exception):
     """The service does not start half-configured. The message lists each setting, what is wrong and what to do."""
 
 
-class Settings(BaseSettings):
+class Settings(EngineSettings):
     """What an operator may set. Names in capitals with `EARFUL_` before them are environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="EARFUL_", frozen=True, extra="forbid")
 
     company: str = Field("Earful", description="The name that customers know you by.")
-    time_zone: str = Field("Asia/Shanghai", description="Where times are shown, and office hours counted.")
+    time_zone: str = Field("Asia/Shanghai", description="Where the desk shows times; office hours have calendar.yml.")
     language: str = Field("zh", description="The language of a customer of whom nothing is known: zh or en.")
     data_dir: Path = Field(Path("data"), description="Where SQLite, the trained model and the secret live.")
     database_url: str | None = Field(None, description="sqlite:///path or postgresql://…; default: SQLite in data_dir.")
@@ -67,15 +71,24 @@ class Settings(BaseSettings):
     @classmethod
     def _language(cls, value: str) -> str:
         if value not in ("zh", "en"):
-            raise ValueError("use zh or en")
+            raise ValueError(f"'{value}' is not a language of the assistant: use zh or en")
         return value
 
     @field_validator("public_url")
     @classmethod
     def _url(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
-            raise ValueError("write it with http:// or https://")
+            raise ValueError(f"'{value}' is not an address: write it with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("assistant_dir")
+    @classmethod
+    def _assistant(cls, value: Path) -> Path:
+        if not value.is_dir():
+            raise ValueError(f"there is no folder {value.absolute()}. Copy {ASSISTANT} there, or correct the path")
+        if not (value / "domain.yml").is_file():
+            raise ValueError(f"the folder {value.absolute()} has no domain.yml. Copy the whole of {ASSISTANT} there")
+        return value
 
     @field_validator("frame_origins")
     @classmethod
@@ -131,6 +144,12 @@ def load(file: Path | None = None, environment: Mapping[str, str] | None = None,
         return Settings(**_with_files(values, environment) | given)
     except ValidationError as error:
         raise SettingsError("\n".join(_said(problem, path) for problem in error.errors())) from error
+    except UnreadableError as error:  # a variable that holds a list or a table is read as JSON
+        name = re.sub(r'.*field "(\w+)".*', r"EARFUL_\1", str(error)).upper()
+        raise SettingsError(
+            f'{name}: this is not JSON. Write a list such as ["https://shop.example.com"] with brackets and quotes, '
+            f"or set it in {path}"
+        ) from None
 
 
 def _check_names(environment: Mapping[str, str]) -> None:
@@ -184,10 +203,9 @@ def _secret_in(path: Path, what: str) -> str:
 
 
 def _said(problem: Any, path: Path) -> str:
-    name = ".".join(str(part) for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        message = f"there is no such setting; there are {', '.join(Settings.model_fields)}"
+    """One line: the setting, where it is set, what is wrong, what to do."""
+    name = ".".join(part for part in problem["loc"] if isinstance(part, str))
+    message = settings_errors.explained(problem, tuple(Settings.model_fields))
     return f"{name} (EARFUL_{name.split('.')[0].upper()}, or in {path}): {message}"
 
 

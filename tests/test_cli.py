@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import sqlite3
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.api.tokens import SCOPES
 from bot.cli import main
 from bot.settings import ASSISTANT
 
@@ -66,9 +68,16 @@ def test_simulate_plays_writes_and_judges(earful: CliRunner, tmp_path: Path) -> 
     assert {"transcript", "conversations", "cases", "ratings", "surveys", "timers", "outbox"} <= set(written)
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(SCENARIO.read_text().replace("90.0", "10.0"))
-    output = refused(earful.invoke(main, ["simulate", str(wrong)]))
+    output = refused(earful.invoke(main, ["simulate", str(tmp_path)]))  # a folder stands for what is in it
     assert "should be 10.0, but is [90.0]" in output
     assert "1 of 1 scenarios did not come out" in output
+
+
+def test_the_terminal_leaves_links_whole(earful: CliRunner) -> None:
+    """Whatever the width of the window: a link that is folded cannot be followed."""
+    result = earful.invoke(main, ["chat"], input="快递三天没到，客服也不理我\n", env={"COLUMNS": "40"})
+    assert result.exit_code == 0, result.output
+    assert re.search(r"http://localhost:8080/c/[\w-]{20,}\s*$", result.output, re.MULTILINE)
 
 
 def test_people_and_tokens_are_added(earful: CliRunner) -> None:
@@ -79,7 +88,14 @@ def test_people_and_tokens_are_added(earful: CliRunner) -> None:
     refused(earful.invoke(main, ["user", "add", "bob", "--password", "123"]))
     assert "amy is set" in earful.invoke(main, ["user", "password", "amy", "--password", "five loud red hens"]).output
     assert earful.invoke(main, ["token", "add", "crm", "--scope", "episodes:write"]).output.startswith("earful_")
-    assert "choose from" in refused(earful.invoke(main, ["token", "add", "x", "--scope", "everything"]))
+    for wrong in (["--scope", "everything"], []):
+        said = refused(earful.invoke(main, ["token", "add", "x", *wrong]))
+        assert "choose from" in said
+        assert all(scope in said for scope in SCOPES)
+    listed = earful.invoke(main, ["token", "add", "--help"]).output
+    assert all(f"{scope} " in listed for scope in SCOPES)
+    assert "amy is now shown as Amy Lin" in earful.invoke(main, ["user", "name", "amy", "Amy Lin"]).output
+    assert "customers see it" in refused(earful.invoke(main, ["user", "name", "amy", " "]))
 
 
 def test_check_and_upgrade_say_how_things_stand(earful: CliRunner) -> None:
@@ -98,22 +114,41 @@ def test_check_and_upgrade_say_how_things_stand(earful: CliRunner) -> None:
         ("company = [", "earful.toml"),
         ("colour = 'green'", "there is no such setting"),
         ("time_zone = 'Mars/Olympus'", "is not a time zone"),
-        ("language = 'fr'", "use zh or en"),
-        ("port = 99999", "port"),
+        ("language = 'fr'", "'fr' is not a language of the assistant: use zh or en"),
+        ("port = 99999", "port (EARFUL_PORT, or in earful.toml): '99999' is too large. Write 65535 or less"),
+        ("port = 'http'", "'http' is not a whole number. Write digits alone"),
+        ("body_limit = 1", "'1' is too small. Write 1000 or more"),
+        ("log_level = 'loud'", "Write one of: debug, info, warning, error"),
+        ("company = 5", "'5' is not a text. Put it in quotes"),
+        ("frame_origins = 'https://a.example'", "is not a list. Write ["),
+        ("channels = 'telegram'", "this is not a table. Write [channels.telegram.main]"),
+        ("admin_password = 12345678901", "admin_password (EARFUL_ADMIN_PASSWORD, or in earful.toml): the value is not"),
         ("database_url = 'mysql://x'", "use sqlite"),
         ("frame_origins = ['*; script-src *']", "is not an origin"),
         ("[channels.telegrm.main]\ntoken = 'x'", "there is no channel 'telegrm'"),
         ("[channels.telegram.main]\ntoken = 'x'", "[channels.telegram.main]"),
         ("[channels.telegram.main]\ntoken_file = 'nowhere'", "nowhere cannot be read"),
-        ("assistant_dir = 'nowhere'", "nowhere"),
+        ("assistant_dir = 'nowhere'", "there is no folder "),
+        ("assistant_dir = '.'", "has no domain.yml. Copy the whole of "),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_its_remedy(
     earful: CliRunner, tmp_path: Path, file: str, said: str
 ) -> None:
-    """The service does not start half-configured."""
+    """The service does not start half-configured. What is wrong and what to write is said in our words, without a
+    secret in them."""
     (tmp_path / "earful.toml").write_text(file)
-    assert said in refused(earful.invoke(main, ["check"]))
+    output = refused(earful.invoke(main, ["check"]))
+    assert said in output
+    assert "12345678901" not in output
+    for theirs in ("Input should be", "validation error", "pydantic"):
+        assert theirs not in output
+
+
+def test_a_variable_that_is_no_list_is_said_so(earful: CliRunner) -> None:
+    """Lists and tables in the environment are JSON."""
+    output = refused(earful.invoke(main, ["check"], env={"EARFUL_FRAME_ORIGINS": "https://a.example"}))
+    assert "EARFUL_FRAME_ORIGINS: this is not JSON. Write a list" in output
 
 
 def test_an_unknown_variable_is_named(earful: CliRunner) -> None:
@@ -130,6 +165,7 @@ def test_a_content_file_with_an_error_names_file_line_and_remedy(earful: CliRunn
     )
     (copy / "notices.yml").write_text("failure: {zh: 只有中文}\n")
     output = refused(earful.invoke(main, ["check"], env={"EARFUL_ASSISTANT_DIR": str(copy)}))
+    assert f"the content in {copy} cannot be used" in output
     assert "deadlines.yml:" in output
     assert "notices.yml:1" in output
 

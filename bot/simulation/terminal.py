@@ -26,7 +26,11 @@ async def talk(settings: Settings) -> None:
         async with opened(private, adapters=lambda _: all_channels(), models=settings.data_dir / "models") as service:
             channel = next(a for a in service.adapters.values() if isinstance(a, MemoryChannel) and a.channel == "web")
             buttons: tuple[Button, ...] = ()
-            console.print("[dim]You are a customer. Write something; Ctrl-D to leave. / 您是客户，说点什么吧。[/dim]")
+            console.print(
+                "You are a customer. Write something; Ctrl-D to leave. / 您是客户，说点什么吧，按 Ctrl-D 离开。",
+                style="dim",
+                soft_wrap=True,
+            )
             for number in itertools.count(1):
                 line = await asyncio.to_thread(sys.stdin.readline)
                 if not line:
@@ -43,6 +47,7 @@ async def talk(settings: Settings) -> None:
                 await service.settle()
                 for outgoing in channel.sent[before:]:
                     buttons = outgoing.buttons
-                    console.print(outgoing.text, style="cyan", markup=False)
+                    # Not folded by us: a terminal folds long lines itself, and a link stays one that can be followed.
+                    console.print(outgoing.text, style="cyan", markup=False, soft_wrap=True)
                     for place_, button in enumerate(buttons, start=1):
-                        console.print(f"  {place_}  {button.title}", style="green", markup=False)
+                        console.print(f"  {place_}  {button.title}", style="green", markup=False, soft_wrap=True)
