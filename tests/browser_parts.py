@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
 
 from bot.loop.effects import Effects, Option
@@ -17,6 +18,7 @@ from bot.web.visitors import known
 
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
 PHONE: ViewportSize = {"width": 390, "height": 844}
 ZOOMED: ViewportSize = {"width": 195, "height": 422}
 """A phone whose owner has everything at 200 %."""

@@ -9,9 +9,19 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from playwright.async_api import Browser
 
 from storage.database import Database, open_database
 from storage.schema import upgrade
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, for one test."""
+    from browser_parts import chromium
+
+    async with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from browser_parts import CHROMIUM, PHONE, Screen, chromium, says, screen
+from browser_parts import NEEDS_CHROMIUM, PHONE, Screen, says, screen
 from playwright.async_api import Browser, expect
 from web_parts import Site, site
 
@@ -19,13 +19,7 @@ from storage import tables
 from storage.database import open_database
 from storage.schema import upgrade
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as started:
-        yield started
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture

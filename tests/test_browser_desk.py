@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import browser_parts
 import pytest
+from browser_parts import NEEDS_CHROMIUM, PHONE
 from desk_parts import Agent, Place, opened
-from playwright.async_api import Browser, BrowserContext, Page, Route, WebSocketRoute, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, WebSocketRoute, expect
 from web_parts import START
 
 from bot import app
@@ -26,19 +26,7 @@ from storage import tables
 from storage.database import open_database
 from storage.schema import upgrade
 
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-PHONE = {"width": 390, "height": 844}
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield started
-        await started.close()
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
@@ -51,19 +39,8 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     await database.close()
 
 
-class Screen:
-    """A page whose complaints are kept: errors of scripts, what the content policy refused, dialogs."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._console)
-        page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-
-    def _console(self, message: Any) -> None:
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.complaints.append(message.text)
+class Screen(browser_parts.Screen):
+    """The desk on a screen."""
 
     async def count(self, selector: str, number: int) -> None:
         await expect(self.page.locator(selector)).to_have_count(number)

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, Frame, Page, async_playwright, expect
+from browser_parts import NEEDS_CHROMIUM
+from playwright.async_api import Browser, Frame, Page, expect
 from sqlalchemy import select
 from web_parts import START
 
@@ -22,14 +21,12 @@ from bot.staff.service import ensure_admin
 from bot.web.server import serve
 from storage import tables
 
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = os.environ.get("EARFUL_TEST_PICTURES")
 PASSWORD = "four quiet grey horses"
 
 expect.set_options(timeout=20_000)  # two browsers and a service on two cores
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
+pytestmark = NEEDS_CHROMIUM
 
 WORDS = {
     "zh": {
@@ -59,14 +56,6 @@ WORDS = {
         "recorded": "[Tt]hank|[Gg]lad",
     },
 }
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield started
-        await started.close()
 
 
 @pytest.fixture(scope="module")

@@ -176,7 +176,7 @@ async def test_the_first_reply_answers_the_cases_of_the_conversation(place: Plac
     me = f"staff:{ann.id}"
     assert moves == [("acknowledged", "assigned", me), ("assigned", "in_progress", me)]
     (shown,) = (await ann.talk(talk))["customer"]["cases"]
-    assert shown["state_name"] == "in progress"
+    assert shown["state_name"] == "In progress"
     events = [(row["kind"], row["actor"]) for row in await place.rows(tables.case_events)]
     assert events.count(("responded", f"staff:{ann.id}")) == 1
 

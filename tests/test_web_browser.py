@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from browser_parts import CHROMIUM, PHONE, SCRIPT, ZOOMED, Screen, chromium, says, screen
+from browser_parts import NEEDS_CHROMIUM, PHONE, SCRIPT, ZOOMED, Screen, says, screen
 from playwright.async_api import Browser, expect
-from web_parts import Site, site
+from web_parts import START, Site, site
 
 from bot import app
 from bot.loop.effects import Effects, Option
@@ -23,13 +23,7 @@ from storage import tables
 from storage.database import open_database
 from storage.schema import upgrade
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as started:
-        yield started
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
@@ -76,6 +70,29 @@ async def test_text_from_anybody_stays_text_and_only_web_addresses_become_links(
     }
     assert await guest.page.locator("#log img, #log script, .top .who img").count() == 0
     assert await guest.page.evaluate("window.hacked") is None
+    assert guest.complaints == []
+
+
+async def test_choices_stay_until_newer_ones_and_what_was_chosen_stays_marked(browser: Browser, place: Site) -> None:
+    """Writing on takes no button away. What was chosen is marked, and the rest can no longer be; newer choices put an
+    end to older ones, also after a reload."""
+    guest = await screen(browser, f"{place.url}/chat")
+    await guest.say("let me choose")
+    first, second = (guest.page.locator("#messages .choices").nth(at) for at in (0, 1))
+    await guest.say("something else meanwhile")
+    await guest.reads("You said: something else meanwhile")
+    await expect(first.locator("button:disabled")).to_have_count(0)
+    await guest.say("let me choose")
+    await expect(second.get_by_role("button", name="Tea")).to_be_enabled()
+    await expect(first.locator("button:disabled")).to_have_count(2)
+    await second.get_by_role("button", name="Tea").click()
+    await guest.reads("One tea.")
+    for _ in range(2):
+        await expect(second.get_by_role("button", name="Tea")).to_have_attribute("aria-pressed", "true")
+        await expect(second.get_by_role("button", name="Coffee")).to_be_disabled()
+        await expect(first.locator("button:disabled")).to_have_count(2)
+        await guest.page.reload()
+        await guest.ready()
     assert guest.complaints == []
 
 
@@ -256,6 +273,21 @@ async def test_the_widget_on_a_strangers_website_opens_talks_counts_and_closes(b
     await expect(talk.locator("#words")).to_be_hidden()
     assert guest.complaints == []
     await runner.cleanup()
+
+
+async def test_the_start_pages_own_widget_opens_the_chat(browser: Browser, place: Site) -> None:
+    """Under our own policy, too, and with the office closed it says when it opens, by the customer's clock."""
+    place.clock.move_to(START.replace(hour=15))  # 23:00 in Shanghai
+    guest = await screen(browser, place.url, timezone_id="Europe/Berlin")
+    await expect(guest.page.locator("body > div")).to_have_count(1)
+    await guest.page.evaluate("Earful.open()")
+    talk = guest.page.frames[1]
+    await expect(talk.locator("body[data-ready]")).to_have_count(1)
+    await talk.locator("#words").fill("a person please")
+    await talk.locator("#words").press("Enter")
+    await expect(talk.locator("#queue")).to_contain_text("02:00 your time")
+    await expect(talk.locator("#presence")).to_have_text("In the queue until we open")
+    assert guest.complaints == []
 
 
 # ---- pages behind links ----

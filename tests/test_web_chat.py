@@ -288,7 +288,7 @@ async def test_who_waits_at_night_is_told_when_the_office_opens(place: Site) -> 
     guest = await place.guest()
     await guest.say("a person please")
     await guest.until(lambda it: it.state.get("owner") == "queue")
-    opens = "2026-03-06T01:00:00+00:00"
+    opens = "2026-03-06T09:00:00+08:00"
     assert guest.state == {"owner": "queue", "position": 1, "opens_at": opens}
     headers = {"Authorization": f"Bearer {guest.token}"}
     async with place.session.get(f"{place.url}/chat/messages", headers=headers) as answer:

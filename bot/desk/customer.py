@@ -82,7 +82,7 @@ def _cases(
                 "number": numbers.number(row.id),
                 "title": without_keys(row.title),
                 "state": row.state,
-                "state_name": case_rules.name(cast(case_rules.State, row.state), language),
+                "state_name": _capital(case_rules.name(cast(case_rules.State, row.state), language)),
                 "open": row.state not in SETTLED,
                 "urgency": row.urgency,
                 "department": department.said(language) if department else None,
@@ -94,6 +94,10 @@ def _cases(
             }
         )
     return found
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _ratings(

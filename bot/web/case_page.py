@@ -191,7 +191,8 @@ def _page(
         else None,
         lines=[
             (line, stamp_words(calendar, line.at, now, language))
-            for line in sorted(_lines(seen, language), key=lambda line: line.at)
+            # Steps and words of one second: the step first, for an answer is what brought it about.
+            for line in sorted(_lines(seen, language), key=lambda line: line.at.replace(microsecond=0))
         ],
         zone=zone_words(calendar, language) if language in calendar.named else None,
         rating=rating,

@@ -8,6 +8,7 @@ from bot.service import SERVICE
 from bot.web import case_page, form_page, rating_page
 from bot.web.language import language_of
 from bot.web.rendering import page
+from bot.web.server import CSP
 
 _own = web.RouteTableDef()
 
@@ -16,7 +17,10 @@ _own = web.RouteTableDef()
 async def start(request: web.Request) -> web.Response:
     """Where somebody who has just started the service looks first."""
     service = request.app[SERVICE]
-    return page(request, "start", language_of(request, service.settings.language), address=service.settings.address)
+    language = language_of(request, service.settings.language)
+    response = page(request, "start", language, address=service.settings.address)
+    response.headers["Content-Security-Policy"] = f"{CSP}; frame-src 'self'"  # the widget opens the chat on it
+    return response
 
 
 routes: list[web.AbstractRouteDef] = [*_own, *rating_page.routes, *case_page.routes, *form_page.routes]

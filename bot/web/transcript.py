@@ -74,7 +74,7 @@ def view(lane: str, *, after: int, waiting: Sequence[str] = ()) -> Callable[[Con
 def with_hours(found: View, calendar: Calendar, now: datetime) -> View:
     """The view; who waits while the office is closed is told when it opens."""
     if found.state.get("owner") == "queue" and not is_open(calendar, now):
-        found.state["opens_at"] = opens_at(calendar, now).isoformat()
+        found.state["opens_at"] = opens_at(calendar, now).astimezone(calendar.zone).isoformat()
     return found
 
 

@@ -125,7 +125,10 @@ function opening(iso) {
   const at = new Date(iso);
   const days = Math.round((new Date(at).setHours(0, 0, 0, 0) - new Date().setHours(0, 0, 0, 0)) / 86_400_000);
   const near = { 0: texts.opens_today, 1: texts.opens_tomorrow }[days];
-  return filled(near ?? texts.opens_on, { clock: clock(iso), day: new Intl.DateTimeFormat(locale, { weekday: "long" }).format(at) });
+  const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(iso) ?? [];
+  const here = sign && -at.getTimezoneOffset() === Number(`${sign}1`) * (60 * hours + Number(minutes));
+  const shown = here ? clock(iso) : filled(texts.local_clock, { clock: clock(iso) });
+  return filled(near ?? texts.opens_on, { clock: shown, day: new Intl.DateTimeFormat(locale, { weekday: "long" }).format(at) });
 }
 
 // Choices stay until newer ones take their place, whatever is written meanwhile; a rating may be changed even then.
