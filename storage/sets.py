@@ -1,7 +1,10 @@
-"""`column IN (many values)` as one statement, whatever their number.
+"""Conditions that keep a statement the same text, and that indexes can answer.
 
-An IN list of varying length is another text each time: SQLAlchemy would expand it anew and PostgreSQL prepare it anew.
-Here the values are one parameter: an array on PostgreSQL, JSON on SQLite.
+`one_of`: an IN list of varying length is another text each time, which SQLAlchemy would expand anew and PostgreSQL
+prepare anew. Here the values are one parameter: an array on PostgreSQL, JSON on SQLite.
+
+`among`: a partial index (`where state = 'new'`) serves only a statement that says the same words itself: of a
+parameter neither database knows what it will be.
 """
 
 from __future__ import annotations
@@ -10,7 +13,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, BindParameter, ColumnElement, Dialect, Text, TypeDecorator, bindparam
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Dialect,
+    Text,
+    TypeDecorator,
+    bindparam,
+    literal_column,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.type_api import TypeEngine
 from sqlalchemy.sql.visitors import InternalTraversal
@@ -49,6 +62,23 @@ class one_of(ColumnElement[bool]):
         self.column = column
         integers = isinstance(column.type, BigInteger) or column.type.python_type is int
         self.values: BindParameter[Any] = bindparam(name, type_=_Set(BigInteger if integers else Text))
+
+    def self_group(self, against: Any = None) -> one_of:
+        """As it stands. SQLAlchemy would write `(...) = 1` on SQLite, which no index can answer."""
+        return self
+
+
+def among(column: ColumnElement[Any], *words: str) -> ColumnElement[bool]:
+    """Whether `column` is one of these words of ours, written into the statement."""
+    written = [literal_column(f"'{word}'") for word in words if word.isidentifier()]
+    if len(written) != len(words):
+        raise ValueError("only plain words are written into a statement")
+    return column == written[0] if len(written) == 1 else column.in_(written)
+
+
+def other_than(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
+    """Whether `column` is not this word of ours, written into the statement."""
+    return ~among(column, word)
 
 
 @compiles(one_of, "postgresql")

@@ -97,6 +97,7 @@ conversations = _table(
         sqlite_where=text("owner <> 'bot'"),
     ),
     Index("ix_conversations_contact_id", "contact_id"),
+    Index("ix_conversations_address_id", "address_id"),
 )
 
 inbox = _table(

@@ -52,12 +52,17 @@ def consent_of(text: str, *, sms: bool = False) -> Change | None:
 
     `sms`: the one-word commands of text messages count as well (CANCEL, END, QUIT, T, START, HELP).
     """
-    said = _folded(text)
-    for change, words in _KEYWORDS.items():
-        known = f"{words} {_SMS_KEYWORDS[change]}" if sms else words
-        if said and said in known.split(" "):
-            return change
-    return None
+    return (_BY_SMS if sms else _IN_CHATS).get(_folded(text))
+
+
+def _by_word(*lists: Mapping[Change, str]) -> dict[str, Change]:
+    return {word: change for words in lists for change, all_of_it in words.items() for word in all_of_it.split()}
+
+
+_IN_CHATS = _by_word(_KEYWORDS)
+_BY_SMS = _by_word(_KEYWORDS, _SMS_KEYWORDS)
+_LONGEST = 2 * max(map(len, _BY_SMS))
+"""Characters of a message that may still be one of the words, punctuation and spaces included."""
 
 
 def language_after(
@@ -75,7 +80,7 @@ def language_after(
 
 def _folded(text: str) -> str:
     """Letters and digits only, narrow, case folded; long messages are never commands."""
-    if len(text) > 80:
+    if len(text) > _LONGEST:
         return ""
     narrow = unicodedata.normalize("NFKC", text).casefold()
     if narrow.strip().startswith("/") and narrow.strip() != "/stop":

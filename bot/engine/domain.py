@@ -75,6 +75,14 @@ class Slot:
     values: tuple[str, ...] = ()
     minimum: float = 0.0
     maximum: float = 1.0
+    features: Mapping[str, Feature] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """`features`: what rules see of each value of a categorical slot."""
+        known = (*self.values, OTHER_VALUE)
+        object.__setattr__(
+            self, "features", {each: tuple(float(each == other) for other in known) for each in known}
+        )
 
     def feature(self, value: Any) -> Feature | None:
         """What rules see of `value`; None if they see nothing (unset, or the slot does not influence)."""
@@ -91,7 +99,7 @@ class Slot:
             case "float":
                 return self._scaled(value)
             case "categorical":
-                return self._one_hot(str(value).lower())
+                return self.features.get(str(value).lower(), self.features[OTHER_VALUE])
         return None
 
     def _scaled(self, value: Any) -> Feature | None:
@@ -100,11 +108,6 @@ class Slot:
         except (TypeError, ValueError):
             return None
         return (1.0, (capped - self.minimum) / (self.maximum - self.minimum))
-
-    def _one_hot(self, value: str) -> Feature:
-        known = (*self.values, OTHER_VALUE)
-        place = known.index(value) if value in self.values else len(self.values)
-        return tuple(float(place == each) for each in range(len(known)))
 
 
 def _truth(value: Any) -> bool | None:
@@ -117,6 +120,10 @@ def _truth(value: Any) -> bool | None:
     if word.isdecimal():
         return float(word) == 1.0
     return {"true": True, "false": False}.get(word)
+
+
+Counting = tuple[tuple[Slot, tuple[SlotMapping, ...]], ...]
+"""Slots with the mappings that may fill them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,9 @@ class Domain:
     session_minutes: float = 60.0
     carry_over_slots: bool = True
     as_rasa: dict[str, Any] = field(default_factory=dict, compare=False)
-    filled: tuple[tuple[Slot, tuple[SlotMapping, ...]], ...] = field(init=False, compare=False)
+    filled: Counting = field(init=False, compare=False)
+    counting: dict[tuple[Any, ...], Counting] = field(default_factory=dict, init=False, compare=False)
+    """What extraction has worked out of `filled`: there are no more than forms, their slots and intents together."""
 
     def __post_init__(self) -> None:
         """`filled`: the slots that a message may fill, with the mappings that may do it."""

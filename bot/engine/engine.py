@@ -52,7 +52,8 @@ class Engine:
         intent = message.intent if message.intent in domain.intents else NLU_FALLBACK
         talk = Talk.load(domain, tracker)
         talk.hear(intent, _now(message))
-        run = _Run(self._assistant, Runner(self._executor, replace(message, intent=intent), intent), talk, tracker)
+        heard = message if intent == message.intent else replace(message, intent=intent)
+        run = _Run(self._assistant, Runner(self._executor, heard), talk, tracker)
         await run.through()
         _check_filled_later(run.steps)
         return Turn(run.talk.dump(), run.steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.engine.domain import REQUESTED_SLOT, Slot, SlotMapping
+from bot.engine.domain import REQUESTED_SLOT, Counting, Slot, SlotMapping
 from bot.engine.message import UserMessage
 from bot.engine.talk import TEXT_LIMIT, Talk
 
@@ -16,10 +16,8 @@ def extract(talk: Talk, message: UserMessage) -> Iterator[tuple[Slot, Any] | str
     """What the message gives: a slot and its value, or the name of a custom action to ask, each once. In the order of
     the domain."""
     asked: set[str] = set()
-    for slot, mappings in talk.domain.filled:
+    for slot, mappings in _counting(talk, message.intent):
         for mapping in mappings:
-            if not _counts(talk, message, slot, mapping):
-                continue
             if mapping.kind == "custom":
                 if mapping.action not in asked:
                     asked.add(str(mapping.action))
@@ -36,15 +34,29 @@ def extract(talk: Talk, message: UserMessage) -> Iterator[tuple[Slot, Any] | str
                 break
 
 
+def _counting(talk: Talk, intent: str) -> Counting:
+    """The mappings that count here. They follow from few things, which come again and again."""
+    loop = talk.loop
+    at = (loop and loop.name, loop and loop.rejected, talk.slots[REQUESTED_SLOT], intent)
+    known = talk.domain.counting.get(at)
+    if known is None:
+        found = (
+            (slot, tuple(each for each in mappings if _counts(talk, intent, slot, each)))
+            for slot, mappings in talk.domain.filled
+        )
+        known = talk.domain.counting[at] = tuple((slot, mappings) for slot, mappings in found if mappings)
+    return known
+
+
 def clean(text: str) -> str:
     """What a slot keeps of a person's words: short, and without what a store or another program would choke on."""
     return text[:TEXT_LIMIT].translate(_ODD)
 
 
-def _counts(talk: Talk, message: UserMessage, slot: Slot, mapping: SlotMapping) -> bool:
+def _counts(talk: Talk, intent: str, slot: Slot, mapping: SlotMapping) -> bool:
     return (
         (not mapping.conditions or mapping.kind == "from_trigger_intent" or _conditions_hold(talk, slot, mapping))
-        and _intent_wanted(talk, message.intent, mapping)
+        and _intent_wanted(talk, intent, mapping)
         and not _meant_for_another(talk, slot, mapping)
     )
 

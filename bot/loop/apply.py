@@ -11,10 +11,10 @@ from bot.loop.effects import CANCEL_TIMER, SET_TIMER, Effects
 from storage import changes
 from storage.changes import Later
 from storage.database import Conflict
-from storage.sets import one_of
+from storage.sets import among, one_of
 from storage.tables import inbox, knowledge, messages, outbox, rating_history, ratings, timers
 
-_DONE = update(inbox).where(one_of(inbox.c.id, "ids"), inbox.c.state == "new").values(state="done")
+_DONE = update(inbox).where(one_of(inbox.c.id, "ids"), among(inbox.c.state, "new")).values(state="done")
 _DEAD = (
     update(inbox)
     .where(inbox.c.id == bindparam("row"), inbox.c.state == "new")
@@ -123,7 +123,7 @@ def _erase(connection: Connection, batch: Sequence[Effects]) -> None:
             )
             connection.execute(
                 update(outbox)
-                .where(outbox.c.conversation_id == row, outbox.c.state == "queued")
+                .where(outbox.c.conversation_id == row, among(outbox.c.state, "queued"))
                 .values(state="dropped", reason="comment_removed")
             )
 

@@ -14,7 +14,7 @@ from bot.loop.intake import insert_new
 from bot.loop.planner import Waiting
 from storage.clock import database_now
 from storage.prepared import Prepared, insert_into, prepared
-from storage.sets import one_of
+from storage.sets import among, one_of
 from storage.tables import addresses, attempts, conversations, outbox
 
 Place = tuple[str, str, str]
@@ -134,7 +134,7 @@ def due(connection: Connection, now: datetime) -> list[Place]:
     """Places with something to send by now."""
     statement = (
         select(outbox.c.channel, outbox.c.account, outbox.c.address)
-        .where(outbox.c.state == "queued", outbox.c.not_before <= now)
+        .where(_open, among(outbox.c.state, "queued"), outbox.c.not_before <= now)
         .distinct()
         .limit(5_000)
     )
@@ -142,7 +142,7 @@ def due(connection: Connection, now: datetime) -> list[Place]:
 
 
 _OWN = [field.name for field in fields(Waiting)][:14]  # the rest is the conversation's and the address's
-_open = outbox.c.state.in_(["queued", "sending"])
+_open = among(outbox.c.state, "queued", "sending")
 _first = select(func.min(outbox.c.id)).where(_open, one_of(outbox.c.place, "places")).group_by(outbox.c.place)
 _HEADS: Select[Any] = (
     select(
@@ -210,8 +210,8 @@ _BLOCKED = (
 
 _LOST = (
     update(outbox)
-    .where(outbox.c.state == "sending")
+    .where(_open, among(outbox.c.state, "sending"))
     .values(state="unknown", reason="the sender died while it was under way", finished_at=bindparam("when"))
     .returning(outbox.c.conversation_id)
 )
-_RETURNED = update(outbox).where(outbox.c.state == "sending", one_of(outbox.c.channel, "on")).values(state="queued")
+_RETURNED = update(outbox).where(_open, among(outbox.c.state, "sending"), one_of(outbox.c.channel, "on")).values(state="queued")

@@ -17,7 +17,7 @@ from bot.loop.events import LoopEvent, TimerDue, Undelivered, decode, place_of
 from channels.base import Comment, Tap, Text
 from storage import tables
 from storage.records import Address, Case, Contact, Conversation, Incoming, Message, Survey, Timer
-from storage.sets import one_of
+from storage.sets import among, one_of, other_than
 from storage.types import UtcDateTime
 
 log = structlog.get_logger()
@@ -239,7 +239,7 @@ _UNREAD = (
     Incoming.select()
     .where(
         one_of(_inbox_table.c.lane, "lanes"),
-        _inbox_table.c.state == "new",
+        among(_inbox_table.c.state, "new"),
     )
     .order_by(_inbox_table.c.id)
     .limit(bindparam("limit"))
@@ -249,7 +249,7 @@ _B = _A + len(fields(Address))
 _C = _B + len(fields(Contact))
 _talks, _a, _people, _s = tables.conversations, tables.addresses, tables.contacts, tables.surveys
 _behind = (*Address.columns(), *Contact.columns(), *Survey.columns())
-_awaiting = (_s.c.address_id == _a.c.id) & (_s.c.state == "awaiting")
+_awaiting = (_s.c.address_id == _a.c.id) & among(_s.c.state, "awaiting")
 _TALKS: Select[Any] = (
     select(*Conversation.columns(), *_behind)
     .select_from(_talks)
@@ -268,7 +268,7 @@ _PEOPLE: Select[Any] = (
 _AHEAD = (
     select(func.count())
     .select_from(_talks)
-    .where(_talks.c.owner == "queue", _talks.c.queued_at < bindparam("since", type_=UtcDateTime))
+    .where(other_than(_talks.c.owner, "bot"), _talks.c.owner == "queue", _talks.c.queued_at < bindparam("since", type_=UtcDateTime))
 )
 _MESSAGES = Message.select().where(one_of(tables.messages.c.id, "ids"))
 _TIMERS = Timer.select().where(one_of(tables.timers.c.id, "ids"))

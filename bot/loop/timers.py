@@ -12,7 +12,7 @@ from bot.loop.events import TimerDue, encode
 from bot.loop.intake import insert_new
 from storage.database import Database
 from storage.records import Timer
-from storage.sets import one_of
+from storage.sets import among, one_of
 from storage.tables import timers
 
 SCAN = 200
@@ -36,14 +36,14 @@ class Timers:
 
     async def next_due(self) -> datetime | None:
         """When the next timer is due."""
-        statement = select(timers.c.due_at).where(timers.c.state == "waiting").order_by(timers.c.due_at).limit(1)
+        statement = select(timers.c.due_at).where(among(timers.c.state, "waiting")).order_by(timers.c.due_at).limit(1)
         return await self._database.read(lambda connection: connection.execute(statement).scalar())
 
 
 def _fire(connection: Connection, now: datetime) -> list[str]:
     statement = (
         Timer.select()
-        .where(timers.c.state == "waiting", timers.c.due_at <= now)
+        .where(among(timers.c.state, "waiting"), timers.c.due_at <= now)
         .order_by(timers.c.due_at, timers.c.id)
         .limit(SCAN)
         .with_for_update(skip_locked=True)

@@ -19,6 +19,7 @@ from bot.loop.lanes import Lanes
 from bot.loop.state import Heard, LaneState, load
 from channels.base import Capabilities
 from storage.database import Conflict, Database, is_outage
+from storage.sets import among
 from storage.tables import inbox
 
 log = structlog.get_logger()
@@ -134,7 +135,7 @@ class Turns:
         def work(connection: Connection) -> list[str]:
             rows = connection.execute(
                 select(inbox.c.lane)
-                .where(inbox.c.state == "new", inbox.c.received_at <= before)
+                .where(among(inbox.c.state, "new"), inbox.c.received_at <= before)
                 .order_by(inbox.c.id)
                 .limit(500)
             )
@@ -249,7 +250,7 @@ class Turns:
             if is_outage(error):
                 raise
             log.error("a dead letter's notice failed", row=first.id, error=type(error).__name__)
-            bare = update(inbox).where(inbox.c.id == first.id, inbox.c.state == "new")
+            bare = update(inbox).where(inbox.c.id == first.id, among(inbox.c.state, "new"))
             buried = bare.values(state="dead", reason=reason)
             await self._database.write(lambda connection: connection.execute(buried))
 
@@ -265,7 +266,7 @@ class Turns:
         """Commit that this row is tried once more; False where somebody else did so since it was read."""
         statement = (
             update(inbox)
-            .where(inbox.c.id == heard.id, inbox.c.state == "new", inbox.c.attempts == heard.attempts)
+            .where(inbox.c.id == heard.id, among(inbox.c.state, "new"), inbox.c.attempts == heard.attempts)
             .values(attempts=heard.attempts + 1, tried_at=self._clock.now())
         )
         return await self._database.write(lambda connection: connection.execute(statement).rowcount) == 1

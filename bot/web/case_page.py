@@ -31,6 +31,7 @@ from channels.base import Text
 from nlu.understanding import Language
 from storage.database import Conflict, is_outage
 from storage.records import Case, Conversation
+from storage.sets import among
 from storage.tables import case_events, cases, conversations, messages, surveys
 
 NONCE = "case"
@@ -147,7 +148,7 @@ def _look_up(connection: Connection, id: int) -> Seen | None:
     columns = (case_events.c.at, case_events.c.actor, case_events.c.kind, case_events.c.to_state, case_events.c.note)
     events = connection.execute(select(*columns).where(case_events.c.case_id == id).order_by(case_events.c.id))
     survey = connection.execute(
-        select(surveys.c.id, surveys.c.expires_at).where(surveys.c.case_id == id, surveys.c.state == "awaiting")
+        select(surveys.c.id, surveys.c.expires_at).where(surveys.c.case_id == id, among(surveys.c.state, "awaiting"))
     ).first()
     return Seen(
         case=case,

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select, text
 
 from bot.service import SERVICE, Service
 from bot.web.limits import LIMITS
+from storage.sets import among, other_than
 from storage.tables import conversations, inbox, outbox
 
 log = structlog.get_logger()
@@ -83,7 +84,7 @@ class _Waiting:
 
 
 def _waiting(connection: Connection) -> _Waiting:
-    unread = inbox.c.state == "new"
+    unread = among(inbox.c.state, "new")
 
     def counted(column: object, *where: object) -> dict[str, int]:
         statement = select(column, func.count()).where(*where).group_by(column)  # type: ignore[call-overload] # columns
@@ -92,8 +93,8 @@ def _waiting(connection: Connection) -> _Waiting:
     return _Waiting(
         inbox=counted(inbox.c.channel, unread),
         oldest=connection.execute(select(func.min(inbox.c.received_at)).where(unread)).scalar(),
-        outbox=counted(outbox.c.channel, outbox.c.state.in_(["queued", "sending"])),
-        owners=counted(conversations.c.owner, conversations.c.owner != "bot"),
+        outbox=counted(outbox.c.channel, among(outbox.c.state, "queued", "sending")),
+        owners=counted(conversations.c.owner, other_than(conversations.c.owner, "bot")),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from bot.cases.calendar import Calendar, is_open, opens_at
 from bot.web.visitors import ACCOUNT, CHANNEL
+from storage.sets import other_than
 from storage.tables import conversations, inbox, messages, outbox, staff
 
 PAGE = 60
@@ -131,7 +132,9 @@ def _state(connection: Connection, talk: RowMapping) -> dict[str, Any]:
     state: dict[str, Any] = {"owner": talk["owner"]}
     if talk["owner"] == "queue" and talk["queued_at"] is not None:
         ahead = select(func.count()).where(
-            conversations.c.owner == "queue", conversations.c.queued_at < talk["queued_at"]
+            other_than(conversations.c.owner, "bot"),
+            conversations.c.owner == "queue",
+            conversations.c.queued_at < talk["queued_at"],
         )
         state["position"] = 1 + connection.execute(ahead).scalar_one()
         if talk["reason"] == "urgent":

@@ -205,6 +205,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("lane", name=op.f("uq_conversations_lane")),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_conversations_address_id", "conversations", ["address_id"], unique=False)
     op.create_index("ix_conversations_contact_id", "conversations", ["contact_id"], unique=False)
     op.create_index(
         "ix_conversations_waiting",

@@ -1,0 +1,87 @@
+"""What a message costs does not grow with what is stored: no statement of a journey reads a whole table."""
+
+from __future__ import annotations
+
+import sqlite3
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from bot.settings import load
+from bot.simulation.play import play
+from bot.simulation.scenario import read
+from storage.database import open_database
+from storage.schema import upgrade
+from storage.tables import metadata
+
+JOURNEYS = (
+    "agent_resolves_and_is_rated",
+    "ask_how_far_the_case_is",
+    "complaint_zh_web",
+    "episode_one_tap_low",
+    "expired_survey_counts_nothing",
+    "lost_answer_is_unknown",
+    "negative_comment",
+    "person_office_open",
+)
+SMALL = {"staff", "knowledge", "notes", "api_tokens", "alembic_version"}
+"""Tables that do not grow with what customers say."""
+OPEN_ONLY = {"ix_inbox_new", "ix_outbox_open", "ix_timers_due", "ix_conversations_waiting", "uq_surveys_awaiting"}
+"""Indexes of what waits: to read one through costs what is open, not what is stored."""
+
+
+async def test_no_statement_of_a_journey_reads_a_whole_table(tmp_path: Path) -> None:
+    """SQLite's own plan of every statement names an index, or one of what waits."""
+    statements: set[str] = set()
+
+    def noted(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if not any("simulation" in Path(frame.filename).parts for frame in traceback.extract_stack(limit=40)):
+            statements.add(statement)  # how the player looks at the outcome is not the product's
+
+    event.listen(Engine, "before_cursor_execute", noted)
+    try:
+        for name in JOURNEYS:
+            await play(read(Path(__file__).parent / "scenarios" / f"{name}.yml"), load(environment={}), tmp_path)
+    finally:
+        event.remove(Engine, "before_cursor_execute", noted)
+    worked = [text for text in statements if text.split(None, 1)[0] in ("SELECT", "UPDATE", "DELETE", "select")]
+    assert len(worked) > 30
+    database = open_database(f"sqlite:///{tmp_path / 'plans.db'}")
+    await upgrade(database)
+    await database.close()
+    with sqlite3.connect(tmp_path / "plans.db") as connection:
+        whole = {text: found for text in worked if (found := _read_whole(connection, text))}
+    assert not whole, "\n".join(f"{plan}: {' '.join(text.split())}" for text, plan in whole.items())
+
+
+def _read_whole(connection: sqlite3.Connection, statement: str) -> list[str]:
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * statement.count("?")).fetchall()
+    return [detail for *_, detail in plan if _is_whole(detail)]
+
+
+def _is_whole(detail: str) -> bool:
+    words = detail.split()
+    if "AUTOMATIC" in words:
+        return True  # an index made anew for this one statement
+    if words[0] != "SCAN" or words[1] not in metadata.tables or words[1] in SMALL:
+        return False
+    return not set(words) & OPEN_ONLY
+
+
+@pytest.mark.parametrize(
+    ("detail", "whole"),
+    [
+        ("SCAN messages", True),
+        ("SCAN messages USING COVERING INDEX ix_messages_conversation_id_id", True),
+        ("SEARCH surveys USING AUTOMATIC PARTIAL COVERING INDEX (address_id=?)", True),
+        ("SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)", False),
+        ("SCAN inbox USING INDEX ix_inbox_new", False),
+        ("SCAN json_each VIRTUAL TABLE INDEX 1:", False),
+    ],
+)
+def test_a_plan_that_reads_a_whole_table_is_seen(detail: str, whole: bool) -> None:
+    """The test above can fail."""
+    assert _is_whole(detail) is whole
