@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, text
+from sqlalchemy import Connection, Dialect, Integer, Table, insert, select, text
 
 from storage.database import Conflict
-from storage.prepared import insert_into, update_by_id
+from storage.prepared import Prepared, as_prepared, insert_into, prepared, update_by_id
 from storage.sets import one_of
 from storage.tables import metadata
 
@@ -93,22 +93,25 @@ def _check(connection: Connection, guards: Iterable[Guard]) -> None:
             raise Conflict(f"{guard.table.name} {guard.id} is changed twice in one transaction")
     for table in sorted(by_table, key=_place):
         wanted = by_table[table]
-        statement = (
-            select(table.c.id, table.c.version)
-            .where(one_of(table.c.id, "ids"))
-            .order_by(table.c.id)
-            .with_for_update(key_share=True)  # FOR NO KEY UPDATE; SQLite has one writer
-        )
-        found = {row[0]: row[1] for row in connection.execute(statement, {"ids": list(wanted)})}
+        found = dict(_versions(table, connection.dialect).all(connection, {"ids": list(wanted)}))
         moved = [row for row, version in wanted.items() if found.get(row) != version]
         if moved:
             raise Conflict(f"{table.name} {moved} moved on")
 
 
+def _versions(table: Table, dialect: Dialect) -> Prepared:
+    def make() -> Prepared:
+        statement = select(table.c.id, table.c.version).where(one_of(table.c.id, "ids")).order_by(table.c.id)
+        # FOR NO KEY UPDATE; SQLite has one writer.
+        return Prepared(statement.with_for_update(key_share=True), dialect)
+
+    return prepared(dialect, ("versions", table.name), make)
+
+
 def _update(connection: Connection, changes: Sequence[Update]) -> None:
     groups: dict[tuple[Table, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
     for change in changes:
-        row = {name: _settle(value) for name, value in change.values.items()}
+        row = _settled(change.values)
         groups[change.table, tuple(row)].append({"key": _settle(change.id), **row})
     for (table, names), rows in sorted(groups.items(), key=lambda group: _place(group[0][0])):
         rows.sort(key=lambda row: int(row["key"]))
@@ -121,7 +124,7 @@ def _insert(connection: Connection, changes: Sequence[Insert]) -> None:
     for change in changes:
         groups[change.table, tuple(change.values)].append(change)
     for (table, names), rows in sorted(groups.items(), key=lambda group: _place(group[0][0])):
-        values = [{name: _settle(value) for name, value in row.values.items()} for row in rows]
+        values = [_settled(row.values) for row in rows]
         if table.name not in _ALWAYS_TOLD and not any(id(row) in named for row in rows):
             insert_into(table, names, connection.dialect).run(connection, values)
             continue
@@ -135,8 +138,9 @@ def _insert_told(
     """Insert the rows; their ids in the order given."""
     if connection.dialect.name == "sqlite":
         # RETURNING would take a statement a row here. We are the one writer until the commit, so ids can be given out.
-        last = connection.execute(_SEQUENCE, {"name": table.name}).scalar() or 0
-        ids = range(last + 1, last + 1 + len(values))
+        found = as_prepared(_SEQUENCE, connection.dialect).all(connection, {"name": table.name})
+        first = found[0][0] + 1 if found else 1
+        ids = range(first, first + len(values))
         for made, row in zip(ids, values, strict=True):
             row["id"] = made
         insert_into(table, ("id", *names), connection.dialect).run(connection, values)
@@ -145,11 +149,19 @@ def _insert_told(
     return connection.execute(statement, values).scalars().all()
 
 
-_SEQUENCE = text("select seq from sqlite_sequence where name = :name")
+_SEQUENCE = text("select seq from sqlite_sequence where name = :name").columns(seq=Integer)
 
 
 _ALWAYS_TOLD = {"contacts", "conversations", "episodes", "surveys", "ratings", "cases", "messages"}
 """Rows whose id something outside the set of inserts may ask for."""
+
+
+def _settled(values: dict[str, Any]) -> dict[str, Any]:
+    """The values themselves, where an Insert or a Later stands for one."""
+    return {name: _settle(value) if type(value) in _STANDS_FOR else value for name, value in values.items()}
+
+
+_STANDS_FOR = frozenset((Insert, Later))
 
 
 def _settle(value: Any) -> Any:

@@ -87,7 +87,8 @@ def _sqlite_engine(path: Path, begin: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # The driver is in autocommit: SQLAlchemy's default would begin late and lose updates silently.
-        connection.exec_driver_sql(begin)
+        driver: Any = connection.connection.driver_connection
+        driver.execute(begin)
 
     return engine
 
@@ -115,6 +116,8 @@ class SQLite(Database):
         self._reader = _sqlite_engine(path, "BEGIN")
         self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(2, "sqlite-reader")
+        self._own = threading.local()
+        self._open: list[Connection] = []
         self._thread = threading.Thread(target=self._write_all, name="sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -130,14 +133,24 @@ class SQLite(Database):
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
         self._readers.shutdown()
+        for connection in self._open:
+            connection.close()
         self._writer.dispose()
         self._reader.dispose()
 
     def _read(self, work: Work[T]) -> T:
-        with self._reader.connect() as connection, connection.begin():
+        connection = getattr(self._own, "connection", None)
+        if connection is None:  # kept as long as its thread: to borrow one costs as much as to read
+            connection = self._own.connection = self._reader.connect()
+            self._open.append(connection)
+        with connection.begin():
             return work(connection)
 
     def _write_all(self) -> None:
+        with self._writer.connect() as connection:
+            self._write_with(connection)
+
+    def _write_with(self, connection: Connection) -> None:
         closing = False
         while not closing:
             first = self._waiting.get()
@@ -155,18 +168,18 @@ class SQLite(Database):
             # A caller that was cancelled is told nothing, and its work is not begun.
             group = [(work, done) for work, done in group if done.set_running_or_notify_cancel()]
             if group:
-                self._commit(group)
+                self._commit(connection, group)
 
-    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+    def _commit(self, connection: Connection, group: list[tuple[Work[Any], Future[Any]]]) -> None:
         try:
-            with self._writer.connect() as connection, connection.begin():
+            with connection.begin():
                 results = [work(connection) for work, _ in group]
         except BaseException as error:
             if len(group) == 1:
                 group[0][1].set_exception(error)
             else:
                 for one in group:
-                    self._commit([one])
+                    self._commit(connection, [one])
             return
         for (_, done), result in zip(group, results, strict=True):
             done.set_result(result)
@@ -216,7 +229,7 @@ class PostgreSQL(Database):
 
 def is_outage(error: BaseException) -> bool:
     """True where the database itself failed (gone, full, locked), not the work: the same may succeed later."""
-    if isinstance(error, OperationalError | InterfaceError | OSError | PoolTimeout):
+    if isinstance(error, OperationalError | InterfaceError | OSError | PoolTimeout | sqlite3.OperationalError):
         return True
     if not isinstance(error, DBAPIError):
         return False

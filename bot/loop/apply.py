@@ -11,6 +11,7 @@ from bot.loop.effects import CANCEL_TIMER, SET_TIMER, Effects
 from storage import changes
 from storage.changes import Later
 from storage.database import Conflict
+from storage.prepared import as_prepared
 from storage.sets import among, one_of
 from storage.tables import inbox, knowledge, messages, outbox, rating_history, ratings, timers
 
@@ -59,7 +60,7 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
     if receipts:
         connection.execute(_RECEIPT, receipts)
     done = sorted(row for effects in batch for row in effects.done)
-    if done and connection.execute(_DONE, {"ids": done}).rowcount != len(done):
+    if done and as_prepared(_DONE, connection.dialect).count(connection, {"ids": done}) != len(done):
         raise Conflict("an inbox row was worked by somebody else")
     for effects in batch:
         for row, why in effects.dead.items():

@@ -13,7 +13,7 @@ from bot.loop.events import Undelivered, encode
 from bot.loop.intake import insert_new
 from bot.loop.planner import Waiting
 from storage.clock import database_now
-from storage.prepared import Prepared, insert_into, prepared
+from storage.prepared import as_prepared, insert_into
 from storage.sets import among, one_of
 from storage.tables import addresses, attempts, conversations, outbox
 
@@ -38,7 +38,8 @@ class Result:
 
 def heads(connection: Connection, places: Sequence[Place]) -> list[Waiting]:
     """The oldest row of each place, where it is queued."""
-    return [Waiting(*row) for row in connection.execute(_HEADS, {"places": [":".join(place) for place in places]})]
+    named = {"places": [":".join(place) for place in places]}
+    return [Waiting(*row) for row in as_prepared(_HEADS, connection.dialect).all(connection, named)]
 
 
 def claim(connection: Connection, ids: Sequence[int], me: str, lease: float) -> set[int]:
@@ -46,7 +47,8 @@ def claim(connection: Connection, ids: Sequence[int], me: str, lease: float) -> 
     not claimed, in the same statement."""
     if not ids:
         return set()
-    return set(connection.execute(_CLAIM, {"ids": list(ids), "me": me, "lease": lease}).scalars())
+    mine = {"ids": list(ids), "me": me, "lease": lease}
+    return {row[0] for row in as_prepared(_CLAIM, connection.dialect).all(connection, mine)}
 
 
 def drop(connection: Connection, reasons: Sequence[tuple[Waiting, str]], now: datetime) -> None:
@@ -83,7 +85,7 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
     if blocked:
         connection.execute(_BLOCKED, blocked)
     dialect = connection.dialect
-    prepared(dialect, "record", lambda: Prepared(_RECORD, dialect)).run(
+    as_prepared(_RECORD, dialect).run(
         connection,
         [
             {

@@ -16,6 +16,7 @@ from bot.cases.rules import SETTLED
 from bot.loop.events import LoopEvent, TimerDue, Undelivered, decode, place_of
 from channels.base import Comment, Tap, Text
 from storage import tables
+from storage.prepared import as_prepared
 from storage.records import Address, Case, Contact, Conversation, Incoming, Message, Survey, Timer
 from storage.sets import among, one_of, other_than
 from storage.types import UtcDateTime
@@ -98,9 +99,10 @@ def load(
 
 def _inbox(connection: Connection, states: dict[str, LaneState], limit: int) -> None:
     most = limit * len(states) + 1
-    rows = connection.execute(_UNREAD, {"lanes": list(states), "limit": most}).all()
+    unread = as_prepared(_UNREAD, connection.dialect)
+    rows = unread.all(connection, {"lanes": list(states), "limit": most})
     if len(rows) == most and len(states) > 1:  # a noisy lane would hide the others: each by itself
-        rows = [row for lane in states for row in connection.execute(_UNREAD, {"lanes": [lane], "limit": limit + 1})]
+        rows = [row for lane in states for row in unread.all(connection, {"lanes": [lane], "limit": limit + 1})]
     for row in rows:
         incoming = Incoming(*row)
         state = states[incoming.lane]
@@ -121,7 +123,8 @@ def _decoded(incoming: Incoming) -> LoopEvent | None:
 
 
 def _conversations(connection: Connection, states: dict[str, LaneState]) -> None:
-    for row in connection.execute(_TALKS, {"lanes": list(states)}):
+    dialect = connection.dialect
+    for row in as_prepared(_TALKS, dialect).all(connection, {"lanes": list(states)}):
         talk = Conversation(*row[:_A])
         _known(states[talk.lane], talk, row[_A:])
     new = {
@@ -131,7 +134,7 @@ def _conversations(connection: Connection, states: dict[str, LaneState]) -> None
     }
     if new:
         keys = {"channels": {state.channel for state in new.values()}, "keys": [s.address_key for s in new.values()]}
-        for row in connection.execute(_PEOPLE, keys):
+        for row in as_prepared(_PEOPLE, dialect).all(connection, keys):
             address = Address(*row[: _B - _A])
             state = new.get(f"{address.channel}:{address.account}:{address.address}")
             if state:  # the statement finds a few too many: the same id on two accounts
@@ -275,11 +278,13 @@ _TIMERS = Timer.select().where(one_of(tables.timers.c.id, "ids"))
 _SURVEYS = Survey.select().where(one_of(tables.surveys.c.id, "ids"))
 _OPEN_CASES = (
     Case.select()
-    .where(one_of(tables.cases.c.contact_id, "ids"), tables.cases.c.state.not_in(sorted(SETTLED)))
+    .where(one_of(tables.cases.c.contact_id, "ids"), ~among(tables.cases.c.state, *sorted(SETTLED)))
     .order_by(tables.cases.c.id.desc())
 )
 
 
 def _all(connection: Connection, statement: Any, ids: Iterable[int], record: type[Any]) -> list[Any]:
     wanted = sorted(set(ids))
-    return [record(*row) for row in connection.execute(statement, {"ids": wanted})] if wanted else []
+    if not wanted:
+        return []
+    return [record(*row) for row in as_prepared(statement, connection.dialect).all(connection, {"ids": wanted})]
