@@ -1,4 +1,8 @@
-"""Rows as values: what the loop and the services read. Field names are column names."""
+"""Rows as values: what the loop and the services read. Field names are column names.
+
+Nobody changes one. They are not frozen only because making a frozen one takes three times as long, and every message
+makes several.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, select
 from storage import tables
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
     """A row of `table`, its columns in the order of the fields."""
 
@@ -39,7 +43,7 @@ class Record:
         return None if row is None else cls(*row)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Contact(Record):
     table = tables.contacts
     id: int
@@ -51,7 +55,7 @@ class Contact(Record):
     email: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Address(Record):
     table = tables.addresses
     id: int
@@ -64,7 +68,7 @@ class Address(Record):
     heard_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Conversation(Record):
     table = tables.conversations
     id: int
@@ -85,7 +89,7 @@ class Conversation(Record):
     active_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incoming(Record):
     table = tables.inbox
     id: int
@@ -98,7 +102,7 @@ class Incoming(Record):
     tried_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message(Record):
     table = tables.messages
     id: int
@@ -110,7 +114,7 @@ class Message(Record):
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Timer(Record):
     table = tables.timers
     id: int
@@ -124,7 +128,7 @@ class Timer(Record):
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Episode(Record):
     table = tables.episodes
     id: int
@@ -135,7 +139,7 @@ class Episode(Record):
     agent: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Survey(Record):
     table = tables.surveys
     id: int
@@ -154,7 +158,7 @@ class Survey(Record):
     answered_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Case(Record):
     table = tables.cases
     id: int
@@ -177,7 +181,7 @@ class Case(Record):
     closed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Staff(Record):
     table = tables.staff
     id: int

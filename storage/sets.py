@@ -70,7 +70,7 @@ class one_of(ColumnElement[bool]):
 
 def among(column: ColumnElement[Any], *words: str) -> ColumnElement[bool]:
     """Whether `column` is one of these words of ours, written into the statement."""
-    written = [literal_column(f"'{word}'") for word in words if word.isidentifier()]
+    written: list[ColumnElement[Any]] = [literal_column(f"'{word}'") for word in words if word.isidentifier()]
     if len(written) != len(words):
         raise ValueError("only plain words are written into a statement")
     return column == written[0] if len(written) == 1 else column.in_(written)

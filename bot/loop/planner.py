@@ -11,7 +11,7 @@ from channels.base import Capabilities
 Reason = str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Waiting:
     """The head of an address's queue, with what the decision needs. Times are UTC."""
 

@@ -27,7 +27,7 @@ ROWS_A_TURN = 16
 """A lane with more unread rows than this shares the next batches with others: one noisy sender starves nobody."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Heard:
     """An unread inbox row with its event; `event` is None where it could not be decoded."""
 

@@ -27,7 +27,10 @@ T = TypeVar("T")
 
 LANES_A_BATCH = 64
 BATCHES_AT_ONCE = 2
-"""While one waits for its commit the next is decided."""
+"""While one waits for its commit the next is decided,"""
+WORTH = LANES_A_BATCH // 2
+"""if it is this large: half of a small batch's cost is the batch itself, so the few that come meanwhile wait together.
+"""
 
 TRIES = 3
 CONFLICTS = 10
@@ -83,6 +86,8 @@ class Turns:
         try:
             while True:
                 await self._lanes.some()
+                if running and self._lanes.waiting < WORTH:
+                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 await slots.acquire()
                 taken = self._lanes.take(LANES_A_BATCH)
                 if not taken:
