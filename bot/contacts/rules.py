@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Literal
@@ -55,6 +56,9 @@ def consent_of(text: str, *, sms: bool = False) -> Change | None:
     return (_BY_SMS if sms else _IN_CHATS).get(_folded(text))
 
 
+_NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]+")
+
+
 def _by_word(*lists: Mapping[Change, str]) -> dict[str, Change]:
     return {word: change for words in lists for change, all_of_it in words.items() for word in all_of_it.split()}
 
@@ -85,4 +89,4 @@ def _folded(text: str) -> str:
     narrow = unicodedata.normalize("NFKC", text).casefold()
     if narrow.strip().startswith("/") and narrow.strip() != "/stop":
         return ""  # a bot command such as /start, not a word
-    return "".join(sign for sign in narrow if unicodedata.category(sign)[0] in "LN")
+    return _NEITHER_LETTER_NOR_DIGIT.sub("", narrow)

@@ -80,9 +80,7 @@ class Slot:
     def __post_init__(self) -> None:
         """`features`: what rules see of each value of a categorical slot."""
         known = (*self.values, OTHER_VALUE)
-        object.__setattr__(
-            self, "features", {each: tuple(float(each == other) for other in known) for each in known}
-        )
+        object.__setattr__(self, "features", {each: tuple(float(each == other) for other in known) for each in known})
 
     def feature(self, value: Any) -> Feature | None:
         """What rules see of `value`; None if they see nothing (unset, or the slot does not influence)."""

@@ -216,4 +216,6 @@ _LOST = (
     .values(state="unknown", reason="the sender died while it was under way", finished_at=bindparam("when"))
     .returning(outbox.c.conversation_id)
 )
-_RETURNED = update(outbox).where(_open, among(outbox.c.state, "sending"), one_of(outbox.c.channel, "on")).values(state="queued")
+_RETURNED = (
+    update(outbox).where(_open, among(outbox.c.state, "sending"), one_of(outbox.c.channel, "on")).values(state="queued")
+)

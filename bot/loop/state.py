@@ -271,7 +271,11 @@ _PEOPLE: Select[Any] = (
 _AHEAD = (
     select(func.count())
     .select_from(_talks)
-    .where(other_than(_talks.c.owner, "bot"), _talks.c.owner == "queue", _talks.c.queued_at < bindparam("since", type_=UtcDateTime))
+    .where(
+        other_than(_talks.c.owner, "bot"),
+        _talks.c.owner == "queue",
+        _talks.c.queued_at < bindparam("since", type_=UtcDateTime),
+    )
 )
 _MESSAGES = Message.select().where(one_of(tables.messages.c.id, "ids"))
 _TIMERS = Timer.select().where(one_of(tables.timers.c.id, "ids"))
