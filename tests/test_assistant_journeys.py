@@ -185,7 +185,10 @@ async def test_who_may_be_hurt_is_asked_how_they_are_before_anything_else(langua
     assert names(turn) == ["utter_safety_first", "utter_urgent_opened", "utter_urgent_reach"]
     assert ("120" if language == "zh" else "emergency number") in turn.responses[0].text
     assert PROMISES[language]["urgent"] in turn.responses[1].text
-    waiting: dict[str, Any] = {"owner": "queue", "cases": [{"number": "1007", "state": "acknowledged", "urgency": "urgent"}]}
+    waiting: dict[str, Any] = {
+        "owner": "queue",
+        "cases": [{"number": "1007", "state": "acknowledged", "urgency": "urgent"}],
+    }
     for intent in ("ask_queue_position", "ask_human"):
         assert names(await customer.say(intent, **waiting)) == ["utter_queue_urgent"]
     again = await customer.say("ask_human", **{**waiting, "owner": "bot"})
