@@ -155,7 +155,8 @@ class Conversations:
         if not bot_may(cast(Owner, effects.owner), "typed_answer"):
             return False
         intent = understood.intent
-        if intent.name == "complain" and not self.asking.is_low(effects):
+        praise = understood.nature[:1] == ("praise",)
+        if intent.name == "complain" and not praise and not self.asking.is_low(effects):
             return False  # only after a low rating are angry words what was asked for
         return intent.name not in NO_ANSWER or intent.confidence < SURE
 
