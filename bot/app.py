@@ -20,6 +20,7 @@ from bot.actions.registry import executor
 from bot.clock import Clock, SystemClock
 from bot.content import Content
 from bot.engine import Engine
+from bot.engines import Engines
 from bot.knowledge import service as knowledge
 from bot.knowledge.index import Article, Index
 from bot.links import Links
@@ -32,9 +33,9 @@ from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.local import LocalModel
 from bot.loop.people import People
-from bot.loop.policy import Conversations
+from bot.loop.policy import Conversations, Understands
 from bot.loop.polling import Polled, poll
-from bot.loop.talking import Talking
+from bot.loop.talking import Talking, Talks
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
 from bot.service import Service
@@ -94,7 +95,9 @@ async def opened(
         for adapter in made.values():
             stack.push_async_callback(adapter.close)
         await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
-        service = wire(settings, clock or SystemClock(), database, content, made, models)
+        engines = Engines(settings, clock or SystemClock(), content, articles(content))
+        stack.push_async_callback(engines.close)
+        service = wire(settings, clock or SystemClock(), database, content, made, models, engines)
         if alone and settings.database.startswith("sqlite"):
             lost = await service.delivery.abandon()
             if lost:
@@ -118,21 +121,28 @@ def wire(
     content: Content,
     adapters: Adapters,
     models: Path | None = None,
+    engines: Engines | None = None,
 ) -> Service:
-    """Every part given what it needs."""
+    """Every part given what it needs. Without `engines` the local ones are used."""
     secret = server_secret(settings)
     links = Links(settings.address, secret)
     live = Live()
     lanes = Lanes()
     desk = Desk(content.departments, content.deadlines, content.calendar, links)
     asking = Asking(content.surveys, desk, links, content.notices, rating)
+    engine: Talks = Engine(content.assistant, executor())
+    local: Understands = LocalModel(model.load_or_train(content.training, models or settings.data_dir / "models"))
     talking = Talking(
-        Engine(content.assistant, executor()), Index(articles(content)), desk, content.surveys, settings.company
+        engines.talks(engine) if engines else engine,
+        Index(articles(content)),
+        desk,
+        content.surveys,
+        settings.company,
     )
     by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
     policy = Conversations(
         clock=clock,
-        understands=LocalModel(model.load_or_train(content.training, models or settings.data_dir / "models")),
+        understands=engines.understands(local) if engines else local,
         talking=talking,
         asking=asking,
         commenting=Commenting(content.public_replies, asking, talking, content.notices),
@@ -174,6 +184,7 @@ def wire(
             lambda channel, account: found.capabilities if (found := adapters.get((channel, account))) else None,
         ),
         people=People(database, turns, asking, content.notices),
+        counts=engines.counts if engines else {},
     )
 
 
