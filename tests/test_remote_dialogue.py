@@ -10,6 +10,7 @@ import pytest
 from fake_platform import Fault
 from fake_rasa import FakeRasa
 from remote_parts import Asked, assistant, embedded
+from structlog.testing import capture_logs
 
 from bot.engine import Turn, UserMessage
 from bot.loop.remote import RasaDialogue
@@ -166,6 +167,18 @@ async def test_a_server_that_is_not_there_is_soon_not_asked_any_more() -> None:
     assert asked.counted("resting") == 3
 
 
+async def test_a_server_of_which_one_call_in_three_fails_is_left_alone_too(rasa: FakeRasa) -> None:
+    """A REST channel that is not there, or hangs, costs every customer a time-out otherwise."""
+    rasa.release()
+    for _ in range(FAILURES):
+        rasa.fail(Fault(act="slow"), Fault(status=404))
+    dialogue, local, asked = talking(rasa.url)
+    for _ in range(FAILURES + 2):
+        await dialogue.turn(None, complaint()[0])
+    assert len(rasa.calls) == 2 * FAILURES
+    assert (asked.counted("refused"), asked.counted("resting"), local.turns) == (FAILURES, 2, FAILURES + 2)
+
+
 async def test_actions_that_did_not_run_are_run_here(rasa: FakeRasa) -> None:
     """Where Rasa cannot reach the action server it says nothing, and goes on."""
     rasa.acts = False
@@ -180,9 +193,11 @@ async def test_a_tracker_store_that_keeps_what_it_should_replace_is_noticed(rasa
     rasa.keeps = True
     dialogue, local, asked = talking(rasa.url)
     await dialogue.turn(None, complaint()[0])
-    said = await dialogue.turn(None, complaint()[3])
+    with capture_logs() as logs:
+        said = await dialogue.turn(None, complaint()[3])
     assert said == await embedded().turn(None, complaint()[3])
     assert (local.turns, asked.counted("garbage")) == (1, 1)
+    assert "its store keeps what it should replace" in logs[0]["why"]
 
 
 def doctored(rasa: FakeRasa, change: Any) -> None:

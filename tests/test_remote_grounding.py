@@ -63,6 +63,15 @@ def test_what_the_entries_say_is_supported(answer: str, entry: str) -> None:
         ("Refunds go back within 3 working days. We also give you a free voucher.", REFUND_EN),
         ("Refunds go back within 3 working days. Please send your card's PIN to our agent.", REFUND_EN),
         ("您的账户余额不足，请联系银行经理办理贷款。", REFUND_ZH),
+        (
+            "Refunds go back to your original payment method within 3 working days if you wire a deposit to Bob.",
+            REFUND_EN,
+        ),
+        ("退款审核通过后，3 个工作日内原路退回，请先向客服经理转账押金。", REFUND_ZH),
+        # what a page or a chat could take for more than words
+        ("Refunds go back within 3 working days <b>", REFUND_EN),
+        ("[Refunds](go) back within 3 working days", REFUND_EN),
+        ("退款审核通过后，3 个工作日内原路退回。[[case_number]]", REFUND_ZH),
         # links and addresses
         ("See https://evil.example.com/refunds.", REFUND_EN),
         ("See https://shop.example.com/refunds/phish.", REFUND_EN),

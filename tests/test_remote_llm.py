@@ -291,6 +291,14 @@ async def test_what_was_understood_is_not_asked_about(llm: FakeLlm) -> None:
     assert llm.calls == []
 
 
+async def test_a_batch_asks_for_no_more_opinions_than_at_once(llm: FakeLlm) -> None:
+    """A flood of nonsense costs one round of calls, not one after another."""
+    llm.says(intent="thank")
+    opinions = SecondOpinions(Locally("nlu_fallback", 0.9), endpoint(llm), INTENTS)
+    found = await opinions.parse_many(["啊吧"] * 30, [None] * 30)
+    assert [each.intent.name for each in found] == ["thank"] * 8 + ["nlu_fallback"] * 22
+
+
 async def test_opinions_are_asked_with_masked_text_and_fail_to_local(llm: FakeLlm) -> None:
     """In a batch each stands for itself, in order."""
     llm.says(intent="thank")

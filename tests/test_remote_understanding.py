@@ -196,6 +196,17 @@ async def test_order_is_kept_and_blank_texts_are_not_asked_about(rasa: FakeRasa)
     assert len(rasa.calls) == 3
 
 
+async def test_a_batch_does_not_wait_for_one_slow_answer_after_another(rasa: FakeRasa) -> None:
+    """After two time-outs together, what is not there is local."""
+    rasa.fail(*[Fault(act="hang")] * 40)
+    asked = Asked(rasa.url, timeout=0.1, at_once=1)
+    async with asyncio.timeout(5):
+        found = await asking(asked, Locally("thank")).parse_many([SAID] * 40, [None] * 40)
+    assert [each.intent.name for each in found] == ["thank"] * 40
+    assert len(rasa.calls) <= 3
+    assert asked.breaker.state == "closed"
+
+
 async def test_a_cancelled_call_is_no_failure(rasa: FakeRasa) -> None:
     """Stopping the service while Rasa thinks says nothing about Rasa."""
     rasa.fail(Fault(act="hang"))

@@ -112,7 +112,7 @@ async def test_a_customer_talks_to_rasa_through_the_whole_service(rasa: FakeRasa
         assert isinstance(web, MemoryChannel)
         assert any("1007" in each.text for each in web.sent)
         assert service.counts["remote_ok.rasa"] == 1
-        assert service.counts["remote_ok.rasa-dialogue"] == 3
+        assert service.counts["remote_ok.rasa-dialogue"] == 1
     facts = rasa.said[0]["metadata"]["earful"]
     assert facts["understanding"]["nature"][0] == "logistics"
     assert facts["promises"]["important"]

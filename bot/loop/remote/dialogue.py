@@ -21,13 +21,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import structlog
+
 from bot.engine import Assistant, Turn, UserMessage
 from bot.engine.domain import LANGUAGE, LISTEN, REQUESTED_SLOT, Domain
 from bot.engine.extraction import clean
 from bot.engine.talk import Loop, Talk
-from bot.loop.remote.server import Failed, Server
-from bot.loop.remote.transcript import Step, steps_of
+from bot.loop.remote.server import Ask, Failed, Server
+from bot.loop.remote.transcript import Step, Unusable, steps_of
 from bot.loop.remote.understanding import NEARLY_SURE, defused
+
+log = structlog.get_logger()
 
 
 class Embedded(Protocol):
@@ -57,8 +61,10 @@ class RasaDialogue:
             _remember(talk, state)
         except Failed:
             return await self.embedded.turn(tracker, message)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             self.server.note("garbage")
+            why = str(error) if isinstance(error, Unusable) else type(error).__name__
+            log.warning("a turn of Rasa's cannot be taken; the embedded engine takes it", why=why)
             return await self.embedded.turn(tracker, message)
         if not (_acted(self.assistant.domain, steps) and talk.slots.get(LANGUAGE) in (None, _language(message))):
             self.server.note("idle")
@@ -69,15 +75,20 @@ class RasaDialogue:
         """What Rasa's tracker is after the message, and the mark by which this turn is known in it."""
         mark = secrets.token_hex(8)
         path = f"/conversations/{conversation_id(message.sender_id)}/tracker"
-        await self.server.call("PUT", f"{path}/events", events(talk, mark), _mapping, query={"include_events": "NONE"})
         said = {
             "sender": conversation_id(message.sender_id),
             "message": words(message),
             "input_channel": message.channel,
             "metadata": {**message.metadata, "mark": mark},
         }
-        await self.server.call("POST", "/webhooks/rest/webhook", said, _list)
-        state = await self.server.call("GET", path, None, _mapping, query={"include_events": "ALL"})
+
+        async def work(ask: Ask) -> dict[str, Any]:
+            _mapping(await ask("PUT", f"{path}/events", events(talk, mark), {"include_events": "NONE"}))
+            if not isinstance(await ask("POST", "/webhooks/rest/webhook", said), list):
+                raise ValueError("no messages")
+            return _mapping(await ask("GET", path, None, {"include_events": "ALL"}))
+
+        state = await self.server.attempt(work)
         return state, mark
 
 
@@ -125,7 +136,7 @@ def events(talk: Talk, mark: str) -> list[dict[str, Any]]:
 def _remember(talk: Talk, state: Mapping[str, Any]) -> None:
     """`talk` becomes what Rasa's tracker is. Raises ValueError if Rasa has not come to an end."""
     if state["latest_action_name"] != LISTEN or state["paused"]:
-        raise ValueError("the turn is not over")
+        raise Unusable("the turn is not over")
     slots, domain = state["slots"], talk.domain
     talk.slots = domain.initial_slots() | {name: _kept(slots[name]) for name in domain.slots if name in slots}
     loop = state["active_loop"]
@@ -136,7 +147,7 @@ def _remember(talk: Talk, state: Mapping[str, Any]) -> None:
         talk.loop = Loop(name, rejected=loop.get("rejected") is True)
         talk.slots[REQUESTED_SLOT] = slots.get(REQUESTED_SLOT)
     else:
-        raise ValueError("an unknown form")
+        raise Unusable("a form that the domain does not have")
     talk.latest_action = next(
         (each["name"] for each in reversed(state["events"]) if each["event"] == "action" and each["name"] != LISTEN),
         LISTEN,
@@ -172,10 +183,4 @@ def _language(message: UserMessage) -> Any:
 def _mapping(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise ValueError("no tracker")
-    return answer
-
-
-def _list(answer: Any) -> list[Any]:
-    if not isinstance(answer, list):
-        raise ValueError("no messages")
     return answer

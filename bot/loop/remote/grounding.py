@@ -13,8 +13,11 @@ from collections.abc import Sequence
 
 from nlu.numerals import CHINESE, number
 
-OVERLAP = 0.6
+OVERLAP = 0.75
 """The least share of a sentence's terms that must be the entries'."""
+
+NEW_WORDS, NEW_PAIRS = 2, 4
+"""The most terms of a sentence that may be its own: English words, pairs of Chinese characters."""
 
 ANSWER_LIMIT = 1_000
 SHORTEST = 4
@@ -32,6 +35,7 @@ _SPELLED = re.compile(
 )
 _CLAUSE = re.compile(r"[,、:]|\bbut\b|但是?|不过")
 _WORD = re.compile(r"[a-z][a-z'’-]*[a-z]|[a-z]")
+_MARKUP = re.compile(r"[<>\[\]{}|\\`*_#~^=]")
 _READABLE = re.compile(r"[a-z\u00df-\u024f\u3400-\u9fff]")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 _DENIAL = re.compile(
@@ -59,6 +63,8 @@ def supported(answer: str, entries: Sequence[str]) -> bool:
     said, known = _plain(answer), _plain("\n".join(entries))
     if any(sign.isalpha() and not _READABLE.fullmatch(sign) for sign in said):
         return False  # in another script it could say anything
+    if any(sign not in known for sign in _MARKUP.findall(said)):
+        return False
     if any(link not in known for link in _LINK.findall(said)):
         return False
     if not _figures(said) <= _figures(known):
@@ -74,7 +80,9 @@ def _rests(sentence: str, sources: Sequence[str]) -> bool:
     """Most of the sentence's terms are the entries', and each of its clauses denies what its like there denies."""
     terms = _terms(sentence)
     clauses = [(part, found) for each in sources for part in (each, *_clauses(each)) if (found := _terms(part))]
-    if len(terms & set().union(*(found for _, found in clauses))) < OVERLAP * len(terms):
+    new = terms - set().union(*(found for _, found in clauses))
+    words = sum(term.isascii() for term in new)
+    if len(new) > (1 - OVERLAP) * len(terms) or words > NEW_WORDS or len(new) - words > NEW_PAIRS:
         return False
     return all(_agrees(clause, clauses) for clause in _clauses(sentence))
 

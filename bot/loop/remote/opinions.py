@@ -9,7 +9,7 @@ from typing import Protocol
 
 from bot.loop.remote.chat import QUESTION_LIMIT, Completes
 from bot.loop.remote.masking import masked
-from bot.loop.remote.server import Failed
+from bot.loop.remote.server import AT_ONCE, Failed
 from nlu.understanding import Intent, Language, Understanding
 
 ABSTAINED = frozenset({"nlu_fallback", "out_of_scope"})
@@ -43,13 +43,16 @@ class SecondOpinions:
     intents: Mapping[str, Sequence[str]]
 
     async def parse_many(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Understanding]:
-        """As `first`; where it abstains and the endpoint names one of `intents`, that one."""
+        """As `first`; where it abstains and the endpoint names one of `intents`, that one. Of a batch no more are
+        asked about than can be at once: others wait for it."""
         found = await self.first.parse_many(texts, languages)
-        return list(await asyncio.gather(*(self._one(understood) for understood in found)))
+        asked = [place for place, each in enumerate(found) if _abstains(each)][:AT_ONCE]
+        opinions = await asyncio.gather(*(self._one(found[place]) for place in asked))
+        for place, opinion in zip(asked, opinions, strict=True):
+            found[place] = opinion
+        return found
 
     async def _one(self, understood: Understanding) -> Understanding:
-        if understood.intent.name not in ABSTAINED or not any(sign.isalpha() for sign in understood.text):
-            return understood
         question = masked(understood.text, understood.entities)[:QUESTION_LIMIT]
         try:
             answer = await self.endpoint.complete(instructions(self.intents), question)
@@ -59,6 +62,10 @@ class SecondOpinions:
         if not isinstance(name, str) or name not in self.intents:
             return understood
         return replace(understood, intent=Intent(name, CONFIDENCE))
+
+
+def _abstains(understood: Understanding) -> bool:
+    return understood.intent.name in ABSTAINED and any(sign.isalpha() for sign in understood.text)
 
 
 def instructions(intents: Mapping[str, Sequence[str]]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import orjson
@@ -24,6 +24,12 @@ ANSWER_LIMIT = 1_000_000
 """Bytes of an answer. What is longer is no answer to anything that we ask."""
 
 T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """One call of an attempt. Raises Failed."""
+
+    async def __call__(self, method: str, path: str, body: Any, query: Mapping[str, str] | None = None) -> Any: ...
 
 
 class Failed(Exception):
@@ -58,14 +64,22 @@ class Server:
     ) -> T:
         """What `read` makes of the JSON that the server answers with; a ValueError of it means that the answer is
         none. Raises Failed, whatever went wrong. Nothing is ever sent twice."""
+
+        async def work(ask: Ask) -> T:
+            return read(await ask(method, path, body, query))
+
+        return await self.attempt(work)
+
+    async def attempt(self, work: Callable[[Ask], Awaitable[T]]) -> T:
+        """What `work` makes of several calls, which succeed or fail as one: a server whose first call of three is
+        always well is not well. Raises Failed."""
         async with self._turns:
             if not self.breaker.admits():
                 self.note("resting")
                 raise Failed("resting")
             reason = ""
             try:
-                answer = await self._answer(method, path, body, {**(query or {}), **self.query})
-                found = read(answer)
+                found = await work(self._answer)
             except Failed as failed:
                 reason = failed.reason
             except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
@@ -84,8 +98,9 @@ class Server:
                 log.error("a server fails again and again; it is left alone for a while", server=self.name)
             raise Failed(reason)
 
-    async def _answer(self, method: str, path: str, body: Any, query: Mapping[str, str]) -> Any:
-        url = f"{self.address}{path}{'?' + urlencode(query) if query else ''}"
+    async def _answer(self, method: str, path: str, body: Any, query: Mapping[str, str] | None = None) -> Any:
+        asked = {**(query or {}), **self.query}
+        url = f"{self.address}{path}{'?' + urlencode(asked) if asked else ''}"
         headers = {"Content-Type": "application/json", "Accept": "application/json", **self.headers}
         try:
             async with asyncio.timeout(self.timeout):
@@ -118,3 +133,16 @@ def _json(response: HttpResponse) -> Any:
         return orjson.loads(response.body)
     except orjson.JSONDecodeError:
         raise Failed("garbage") from None
+
+
+async def each_within(seconds: float, works: Sequence[Coroutine[Any, Any, T]], otherwise: Sequence[T]) -> list[T]:
+    """What each of `works` gives; for one that is not done after so many seconds together, its `otherwise`."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        return [task.result() if task.done() else local for task, local in zip(tasks, otherwise, strict=True)]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

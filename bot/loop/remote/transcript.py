@@ -24,6 +24,10 @@ _FILLED_LATER = re.compile(r"\[\[(\w*)\]\]")
 _OTHER = ("elements", "quick_replies", "attachment", "image")
 
 
+class Unusable(ValueError):
+    """What Rasa did cannot be said or done here. The message bears no text of anybody's."""
+
+
 @dataclass(slots=True)
 class Step:
     """Something `said`, or an `action` that ran and whether it `left_something` (words, slots, a form) behind."""
@@ -59,21 +63,21 @@ def steps_of(domain: Domain, state: Mapping[str, Any], mark: str, channel: str, 
 def _after_message(events: list[dict[str, Any]], mark: str, slots: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The events after the turn's message; `slots` are brought to where they were then."""
     if len(events) > MOST_EVENTS or _mark(events[0]) != mark:
-        raise ValueError("this tracker was not set for this turn: its store keeps what it should replace")
+        raise Unusable("this tracker was not set for this turn: its store keeps what it should replace")
     heard = False
     for event in events:
         if heard:
             if event["event"] == "user":
-                raise ValueError("two messages in one turn")
+                raise Unusable("two messages in one turn")
             yield event
         elif event["event"] == "slot":
             slots[event["name"]] = event["value"]
         elif event["event"] == "user":
             if _mark(event) != mark:
-                raise ValueError("the message of another turn")
+                raise Unusable("the message of another turn")
             heard = True
     if not heard:
-        raise ValueError("the message was not heard")
+        raise Unusable("the message was not heard")
 
 
 def _mark(event: Mapping[str, Any]) -> Any:
@@ -85,11 +89,11 @@ def _said(
 ) -> Iterator[Response | Command]:
     data = event.get("data") or {}
     if any(data.get(name) for name in _OTHER):
-        raise ValueError("something that not every channel can show")
+        raise Unusable("something that not every channel can show")
     custom = data.get("custom")
     if custom:
         if set(custom) != {"earful"}:
-            raise ValueError("a message that is none of our commands")
+            raise Unusable("a message that is none of our commands")
         yield Command(commands.check(custom["earful"]))
     values = event.get("metadata") or {}
     name = values.get("utter_action")
@@ -112,16 +116,16 @@ def _button(domain: Domain, given: Mapping[str, Any]) -> ButtonSpec:
     made = ButtonSpec(str(given["title"]), str(given["payload"]))
     intent, entities = payloads.parse(made.payload)
     if intent not in domain.intents or any(each["entity"] not in domain.entities for each in entities):
-        raise ValueError("a button that the domain does not know")
+        raise Unusable("a button that the domain does not know")
     return made
 
 
 def _check_filled_later(steps: list[Step]) -> None:
     opened = sum(isinstance(each.said, Command) and each.said.body["command"] == "open_case" for each in steps)
     if opened > 1:
-        raise ValueError("two cases for one message")
+        raise Unusable("two cases for one message")
     for each in steps:
         if isinstance(each.said, Response):
             for name in _FILLED_LATER.findall(each.said.text):
                 if name not in FILLED_LATER or not opened:
-                    raise ValueError("a text speaks of what this turn does not provide")
+                    raise Unusable("a text speaks of what this turn does not provide")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bot.loop.remote.server import Failed, Server
+from bot.loop.remote.server import Failed, Server, each_within
 from nlu.understanding import Entity, Intent, Language, Understanding
 
 FALLBACK = "nlu_fallback"
 
 NEARLY_SURE = 0.9999
 """The most that anything said in words is sure of; 1 is a tap's alone (see `RasaDialogue`)."""
+
+PATIENCE = 2.0
+"""A batch waits for this many time-outs of one call: others wait for it."""
 
 MOST_ENTITIES = 50
 VALUE_LIMIT = 200
@@ -40,7 +42,10 @@ class RasaUnderstanding:
     async def parse_many(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Understanding]:
         """As the local model; the server is asked about all texts that are not blank, a few at a time."""
         found = await self.local.parse_many(texts, languages)
-        return list(await asyncio.gather(*(self._one(understood) for understood in found)))
+        unsure = [replace(each, intent=_unsure(each.intent)) for each in found]
+        return await each_within(
+            PATIENCE * self.server.timeout, [self._one(understood) for understood in unsure], unsure
+        )
 
     async def _one(self, local: Understanding) -> Understanding:
         if not local.text.strip():
@@ -50,7 +55,7 @@ class RasaUnderstanding:
                 "POST", "/model/parse", {"text": defused(local.text)}, lambda answer: self._merged(local, answer)
             )
         except Failed:
-            return replace(local, intent=_unsure(local.intent))
+            return local
 
     def _merged(self, local: Understanding, answer: Any) -> Understanding:
         intent = answer["intent"]
