@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ from bot.loop.local import LocalModel
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
 from bot.loop.polling import Polled, poll
-from bot.loop.talking import Talking, Talks
+from bot.loop.second_look import Closer, SecondLook
+from bot.loop.talking import Answers, Talking, Talks
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
 from bot.service import Service
@@ -97,7 +99,10 @@ async def opened(
         await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
         engines = Engines(settings, clock or SystemClock(), content, articles(content))
         stack.push_async_callback(engines.close)
-        service = wire(settings, clock or SystemClock(), database, content, made, models, engines)
+        mind = local_mind(content, models or settings.data_dir / "models")
+        talks, understands = engines.talks(mind.talks), engines.understands(mind.understands)
+        mind = replace(mind, talks=talks, understands=understands, counts=engines.counts)
+        service = wire(settings, clock or SystemClock(), database, content, made, mind, server_secret(settings))
         if alone and settings.database.startswith("sqlite"):
             lost = await service.delivery.abandon()
             if lost:
@@ -114,35 +119,44 @@ def articles(content: Content) -> list[Article]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """What thinks: understands, talks, knows answers and ratings in words, and looks twice where `closer` is there."""
+
+    understands: Understands
+    talks: Talks
+    answers: Answers
+    closer: Closer | None = None
+    typed_rating: Callable[[str, int | None], float | None] = rating
+    counts: dict[str, int] = field(default_factory=dict)  # what became of calls to other engines
+
+
+def local_mind(content: Content, models: Path) -> Mind:
+    """All of it in this process; models are kept in `models`."""
+    trained = model.load_or_train(content.training, models)
+    return Mind(LocalModel(trained), Engine(content.assistant, executor()), Index(articles(content)))
+
+
 def wire(
     settings: Settings,
     clock: Clock,
     database: Database,
     content: Content,
     adapters: Adapters,
-    models: Path | None = None,
-    engines: Engines | None = None,
+    mind: Mind,
+    secret: bytes,
 ) -> Service:
-    """Every part given what it needs. Without `engines` the local ones are used."""
-    secret = server_secret(settings)
+    """Every part given what it needs."""
     links = Links(settings.address, secret)
     live = Live()
     lanes = Lanes()
     desk = Desk(content.departments, content.deadlines, content.calendar, links)
-    asking = Asking(content.surveys, desk, links, content.notices, rating)
-    engine: Talks = Engine(content.assistant, executor())
-    local: Understands = LocalModel(model.load_or_train(content.training, models or settings.data_dir / "models"))
-    talking = Talking(
-        engines.talks(engine) if engines else engine,
-        Index(articles(content)),
-        desk,
-        content.surveys,
-        settings.company,
-    )
+    asking = Asking(content.surveys, desk, links, content.notices, mind.typed_rating)
+    talking = Talking(mind.talks, mind.answers, desk, content.surveys, settings.company)
     by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
     policy = Conversations(
         clock=clock,
-        understands=engines.understands(local) if engines else local,
+        understands=mind.understands,
         talking=talking,
         asking=asking,
         commenting=Commenting(content.public_replies, asking, talking, content.notices),
@@ -184,7 +198,8 @@ def wire(
             lambda channel, account: found.capabilities if (found := adapters.get((channel, account))) else None,
         ),
         people=People(database, turns, asking, content.notices),
-        counts=engines.counts if engines else {},
+        second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer),
+        counts=mind.counts,
     )
 
 
@@ -201,6 +216,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         asyncio.create_task(_sweep_inbox(service), name="sweep-inbox"),
         asyncio.create_task(_again(SWEEP, service.delivery.sweep), name="sweep-outbox"),
         asyncio.create_task(_again(TICK, service.timers.fire), name="timers"),
+        asyncio.create_task(service.second_look.run(), name="second-look"),
     ]
     tasks += [
         asyncio.create_task(poll(adapter, service.intake), name=f"poll-{channel}-{account}")

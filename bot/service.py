@@ -16,6 +16,7 @@ from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.people import People
 from bot.loop.policy import Conversations
+from bot.loop.second_look import SecondLook
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
 from bot.settings import Settings
@@ -42,6 +43,7 @@ class Service:
     delivery: Delivery
     episodes: Episodes
     people: People
+    second_look: SecondLook
     counts: dict[str, int] = field(default_factory=dict)
 
     def adapter(self, channel: str, account: str) -> Adapter[Any] | None:
@@ -60,6 +62,7 @@ class Service:
         while True:
             fired = await self.timers.fire()
             worked = await self.turns.settle()
+            worked += await self.second_look.look()
             await self.delivery.settle()
             if not fired and not worked and not self.lanes.waiting:
                 return

@@ -179,6 +179,7 @@ class Case(Record):
     respond_by: datetime
     resolved_at: datetime | None
     closed_at: datetime | None
+    looked_at: datetime | None
 
 
 @dataclass(slots=True)

@@ -285,9 +285,16 @@ cases = _table(
     _when("responded_at"),
     _when("resolved_at"),
     _when("closed_at"),
+    _when("looked_at"),  # when the slow understanding had its second look
     Index("ix_cases_contact_id", "contact_id"),
     Index("ix_cases_conversation_id", "conversation_id"),
     Index("ix_cases_state_respond_by", "state", "respond_by"),
+    Index(
+        "ix_cases_second_look",
+        "opened_at",
+        postgresql_where=text("looked_at is null"),
+        sqlite_where=text("looked_at is null"),
+    ),
 )
 
 case_events = _table(

@@ -20,7 +20,7 @@ from bot.api.routes import routes
 from bot.clock import ManualClock
 from bot.content import Content
 from bot.service import Service
-from bot.settings import ASSISTANT, Settings
+from bot.settings import ASSISTANT, Settings, server_secret
 from bot.web.server import application
 from channels.base import Capabilities, Tap, Text
 from storage import tables
@@ -46,6 +46,11 @@ def _data() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory()
 
 
+@cache
+def mind() -> app.Mind:
+    return app.local_mind(content(), Path(_data().name))
+
+
 class Place:
     """A service over a database, on memory channels: chat (cannot begin), sms (can), meta (24-hour window), web."""
 
@@ -56,7 +61,9 @@ class Place:
             for channel, capabilities in (("chat", CHAT), ("sms", SMS), ("meta", WINDOWED))
         } | {("web", "default"): Memory(WEB)}
         settings = Settings(data_dir=Path(_data().name), database_url=database.url, api_token=TOKEN, language="en")
-        self.service: Service = app.wire(settings, self.clock, database, content(), self.adapters)
+        self.service: Service = app.wire(
+            settings, self.clock, database, content(), self.adapters, mind(), server_secret(settings)
+        )
         self.database = database
 
     async def say(self, text: str, thread: str, channel: str = "chat", account: str = "a") -> None:

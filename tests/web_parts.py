@@ -15,34 +15,22 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, DummyCookieJar, WSMsgType
 from sqlalchemy import Connection, Table, insert, select
 
+from bot import app
 from bot.cases import calendar, deadlines, departments
 from bot.clock import Clock, ManualClock
 from bot.comments import replies
 from bot.content import Content
 from bot.engine import ButtonSpec, Command, Response, Turn, UserMessage
 from bot.knowledge.index import Index
-from bot.links import Links
 from bot.loop import notices
-from bot.loop.asking import Asking
-from bot.loop.cases import Desk
-from bot.loop.commenting import Commenting
-from bot.loop.delivery import Delivery
 from bot.loop.effects import Effects
-from bot.loop.episodes import Episodes
-from bot.loop.intake import Intake
-from bot.loop.lanes import Lanes
-from bot.loop.people import People
-from bot.loop.policy import Conversations
+from bot.loop.second_look import Closer
 from bot.loop.state import LaneState
-from bot.loop.talking import Talking
-from bot.loop.timers import Timers
-from bot.loop.turn import Turns
 from bot.service import Service
 from bot.settings import ASSISTANT, Settings
 from bot.surveys import reading
 from bot.takeover.rules import Agent
 from bot.web import chat, health, pages
-from bot.web.live import Live
 from bot.web.server import application, serve
 from bot.web.visitors import Visitor, known, stranger
 from channels.http import Http
@@ -106,7 +94,7 @@ def _intent(text: str) -> str:
     return "complain" if "complain" in text else "ask_human" if "person" in text else "inform"
 
 
-def house(database: Database, clock: Clock | None = None, **settings: Any) -> Service:
+def house(database: Database, clock: Clock | None = None, *, closer: Closer | None = None, **settings: Any) -> Service:
     """Every part a real one, but for what the bot understands and says."""
     clock = clock or ManualClock(START)
     values: dict[str, Any] = {"data_dir": Path(tempfile.gettempdir()), "company": "Acme", "language": "en"}
@@ -120,43 +108,9 @@ def house(database: Database, clock: Clock | None = None, **settings: Any) -> Se
         "public_replies": replies.read(ASSISTANT / "public_replies.yml"),
     }
     content = Content(**files, assistant=NONE, training=NONE, taxonomy=NONE, knowledge=())
-    links, live, lanes = Links(given.address, SECRET), Live(), Lanes()
-    desk = Desk(content.departments, content.deadlines, content.calendar, links)
-    asking = Asking(content.surveys, desk, links, content.notices, lambda text, maximum: None)
-    talking = Talking(Script(), Index([]), desk, content.surveys, given.company)
     adapters = {("web", "default"): WebAdapter("default", WebSettings(), Http())}
-    policy = Conversations(
-        clock=clock,
-        understands=Plain(),
-        talking=talking,
-        asking=asking,
-        commenting=Commenting(content.public_replies, asking, talking, content.notices),
-        notices=content.notices,
-        company=given.company,
-        language="en" if given.language == "en" else "zh",
-        text_limit=given.text_limit,
-        capabilities_of=lambda channel: WebAdapter.capabilities,
-    )
-    delivery = Delivery(database, clock, lambda channel, account: adapters.get((channel, account)), live.changed)
-    turns = Turns(database, clock, policy, lanes, delivery.hint, live.changed)
-    return Service(
-        settings=given,
-        clock=clock,
-        secret=SECRET,
-        database=database,
-        content=content,
-        adapters=dict(adapters),
-        links=links,
-        live=live,
-        lanes=lanes,
-        intake=Intake(database, clock, lanes.wake),
-        policy=policy,
-        turns=turns,
-        timers=Timers(database, clock, lanes.wake),
-        delivery=delivery,
-        episodes=Episodes(database, clock, turns, asking, lambda channel, account: WebAdapter.capabilities),
-        people=People(database, turns, asking, content.notices),
-    )
+    mind = app.Mind(Plain(), Script(), Index([]), closer, lambda text, maximum: None)
+    return app.wire(given, clock, database, content, adapters, mind, SECRET)
 
 
 class Site:

@@ -28,6 +28,7 @@ class Notices:
     survey_link: Words
     low_rating_title: Words
     comment_private: Words
+    second_look_urgent: Words
 
 
 def load(path: Path) -> Notices:

@@ -113,7 +113,7 @@ class People:
                 raise Refused(Refusal("not_held"))
             if now.agent_id != agent.id:
                 raise Refused(Refusal("taken", holder or ""))
-            if _public(state):
+            if state.public:
                 raise CannotReply
             for case in state.cases:
                 if case.id in unanswered:
@@ -169,7 +169,7 @@ class People:
             effects.tracker = None
             effects.record("system", "resolved", data={"staff": agent.name}, staff_id=agent.id)
             definition = self.asking.surveys.for_trigger("conversation_resolved")
-            if definition and not _public(state):
+            if definition and not state.public:
                 self.asking.ask(effects, definition, judged=f"staff:{now.agent_id}")
 
         await self._act(lane, decide)
@@ -278,12 +278,8 @@ def _moved(effects: Effects, case: Case, agent: Agent, *through: cases.State) ->
             old = new
 
 
-def _public(state: LaneState) -> bool:
-    return state.thread.startswith("comment:")
-
-
 def _tell(effects: Effects, text: str, kind: Kind) -> None:
-    if not _public(effects.state):
+    if not effects.state.public:
         effects.say(text, kind=kind)
 
 

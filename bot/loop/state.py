@@ -61,6 +61,11 @@ class LaneState:
     answered_lately: bool = False  # this commenter had an automatic answer within a day
 
     @property
+    def public(self) -> bool:
+        """A comment that everybody reads: nobody's free words go under it."""
+        return self.thread.startswith("comment:")
+
+    @property
     def address_key(self) -> str:
         """The address behind the thread: a comment's author, otherwise the thread itself."""
         for heard in self.heard:

@@ -236,6 +236,7 @@ def upgrade() -> None:
         sa.Column("responded_at", types.UtcDateTime(), nullable=True),
         sa.Column("resolved_at", types.UtcDateTime(), nullable=True),
         sa.Column("closed_at", types.UtcDateTime(), nullable=True),
+        sa.Column("looked_at", types.UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_cases_contact_id")),
         sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], name=op.f("fk_cases_conversation_id")),
         sa.ForeignKeyConstraint(["owner_id"], ["staff.id"], name=op.f("fk_cases_owner_id")),
@@ -244,6 +245,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_cases_contact_id", "cases", ["contact_id"], unique=False)
     op.create_index("ix_cases_conversation_id", "cases", ["conversation_id"], unique=False)
+    op.create_index(
+        "ix_cases_second_look",
+        "cases",
+        ["opened_at"],
+        unique=False,
+        sqlite_where=sa.text("looked_at is null"),
+        postgresql_where=sa.text("looked_at is null"),
+    )
     op.create_index("ix_cases_state_respond_by", "cases", ["state", "respond_by"], unique=False)
     op.create_table(
         "messages",

@@ -1,0 +1,175 @@
+"""The second look: what a complaint is about and how urgent, by the slow understanding, soon after the reply.
+
+A reply waits for the fast heads alone. What they were unsure of is looked at again within a minute; the case is put
+right, and where it turns out to be urgent people are called and the customer is told. Never the other way: what was
+urgent stays so. What a person has taken in hand is theirs: it may become more urgent, nothing else is changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol, cast
+
+import structlog
+from sqlalchemy import Connection, select, update
+
+from bot.cases import deadlines, departments
+from bot.loop.cases import Desk, told
+from bot.loop.effects import Effects
+from bot.loop.notices import Notices
+from bot.loop.state import LaneState
+from bot.loop.talking import Talking
+from bot.loop.turn import Turns
+from nlu.understanding import Language, Nature, Understanding, Urgency
+from storage.database import Conflict, Database
+from storage.records import Case
+from storage.tables import cases, conversations, messages
+
+log = structlog.get_logger()
+
+AT_ONCE = 16
+EVERY = 2.0
+"""Seconds between two searches for new cases."""
+TOO_LATE = timedelta(hours=1)
+"""A case older than this was not looked at for want of an encoder, or during an outage: people have seen it since."""
+_WEIGHT: dict[str, int] = {"normal": 0, "important": 1, "urgent": 2}
+_UNTOUCHED = frozenset({"received", "acknowledged"})
+
+
+class Closer(Protocol):
+    """Understanding that takes its time. Blocks: for a thread of its own."""
+
+    def parse_many(
+        self, texts: Sequence[str], *, languages: Sequence[Language | None] | None = None
+    ) -> list[Understanding]: ...
+
+
+@dataclass(slots=True)
+class _Unseen:
+    """A case that had no second look, and the customer's own words."""
+
+    id: int
+    lane: str
+    words: str
+    language: Language
+
+
+@dataclass(slots=True)
+class SecondLook:
+    """Looks again at new cases. `closer` None: nothing looks twice."""
+
+    database: Database
+    turns: Turns
+    desk: Desk
+    talking: Talking
+    notices: Notices
+    closer: Closer | None
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "second-look"))
+
+    async def run(self) -> None:
+        """Look until cancelled. An outage passes; what was missed is found again."""
+        if self.closer is None:
+            return
+        try:
+            while True:
+                try:
+                    looked = await self.look()
+                except Exception as error:
+                    log.error("the second look failed; it is tried again", error=type(error).__name__)
+                    looked = 0
+                if looked < AT_ONCE:
+                    await asyncio.sleep(EVERY)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def look(self) -> int:
+        """Look at what waits now, at most AT_ONCE cases; their number."""
+        if self.closer is None:
+            return 0
+        closer, since = self.closer, self.turns.now() - TOO_LATE
+        unseen = await self.database.read(lambda connection: _unseen(connection, since))
+        if not unseen:
+            return 0
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._thread,
+            lambda: closer.parse_many([each.words for each in unseen], languages=[each.language for each in unseen]),
+        )
+        for each, understood in zip(unseen, found, strict=True):
+            await self._tell(each, understood)
+        return len(unseen)
+
+    async def _tell(self, unseen: _Unseen, understood: Understanding) -> None:
+        def decide(state: LaneState, effects: Effects) -> bool:
+            case = next((case for case in state.cases if case.id == unseen.id), None)
+            if case is not None and case.looked_at is None:
+                self._correct(effects, case, understood)
+            return case is not None
+
+        # Where others change the conversation all the time, the next round finds the case again.
+        with contextlib.suppress(Conflict):
+            if not await self.turns.act(unseen.lane, decide):
+                now = self.turns.now()
+                settled = update(cases).where(cases.c.id == unseen.id).values(looked_at=now)
+                await self.database.write(lambda connection: connection.execute(settled))
+
+    def _correct(self, effects: Effects, case: Case, understood: Understanding) -> None:
+        values: dict[str, Any] = {"looked_at": effects.now}
+        said: dict[str, str] = {}
+        if _WEIGHT[understood.urgency] > _WEIGHT[case.urgency]:
+            values |= self._more_urgent(case, understood.urgency)
+            said["urgency"] = f"{case.urgency} → {understood.urgency}"
+        untouched = case.owner_id is None and case.state in _UNTOUCHED
+        natures = [nature for nature in understood.nature if nature not in ("none", "praise")]
+        if untouched and natures and natures != case.nature:
+            values |= self._about(natures, understood.aspect)
+            said["nature"] = f"{', '.join(case.nature)} → {', '.join(natures)}"
+        effects.change_guarded(cases, case.id, case.version, values)
+        if not said:
+            return
+        note = "; ".join(f"{name}: {change}" for name, change in said.items())
+        if understood.evidence:
+            note += f" ({', '.join(understood.evidence)})"
+        told(effects, case.id, "reclassified", actor="bot", at=effects.now, note=note)
+        if values.get("urgency") != "urgent" or not self.talking.hand_off(effects, "urgent", effects.now):
+            return
+        if not effects.state.public:
+            language: Language = "en" if effects.language == "en" else "zh"
+            effects.say(self.notices.second_look_urgent.said(language), kind="notice")
+
+    def _more_urgent(self, case: Case, urgency: Urgency) -> dict[str, Any]:
+        """The deadline runs from when the case was opened, and only ever moves nearer."""
+        desk = self.desk
+        by = deadlines.due(desk.deadlines, desk.calendar, "first_response", case.opened_at, urgency).due_at
+        return {"urgency": urgency, "respond_by": min(by, case.respond_by)}
+
+    def _about(self, natures: Sequence[Nature], aspect: Sequence[str]) -> dict[str, Any]:
+        lead = departments.assign(self.desk.departments, natures).lead
+        return {"nature": list(natures), "aspect": list(aspect), "department": lead}
+
+
+def _unseen(connection: Connection, since: datetime) -> list[_Unseen]:
+    waiting = (
+        select(cases.c.id, cases.c.conversation_id, cases.c.title, cases.c.language, cases.c.origin, cases.c.opened_at)
+        .add_columns(conversations.c.lane)
+        .join(conversations, conversations.c.id == cases.c.conversation_id)
+        .where(cases.c.looked_at.is_(None), cases.c.opened_at > since)
+        .order_by(cases.c.opened_at)
+        .limit(AT_ONCE)
+    )
+    found = []
+    for row in connection.execute(waiting).all():
+        # A title is cut short; the message that opened the case is not.
+        words = select(messages.c.text).where(
+            messages.c.conversation_id == row.conversation_id,
+            messages.c.author == "customer",
+            messages.c.created_at <= row.opened_at,
+        )
+        last = connection.execute(words.order_by(messages.c.id.desc()).limit(1)).scalar()
+        text = last if row.origin == "conversation" and last else row.title
+        found.append(_Unseen(row.id, row.lane, text, cast(Language, row.language)))
+    return found
