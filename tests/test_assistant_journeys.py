@@ -260,20 +260,24 @@ async def test_an_order_number_that_was_told_is_not_asked_for(language: str) -> 
 
 
 @pytest.mark.parametrize(("language", "words"), [("zh", "算了，不投诉了"), ("en", "never mind, cancel my complaint")])
-async def test_a_complaint_that_is_taken_back_is_noted_and_said_so(language: str, words: str) -> None:
-    """With its number, also in the middle of our questions and while a person is on the way; without an open case
-    there is nothing to take back."""
-    known: dict[str, Any] = {"cases": [{"number": "1007", "state": "acknowledged"}]}
-    noted = {"command": "update_case", "fields": {}, "note": words}
+@pytest.mark.parametrize("urgency", ["normal", "urgent"])
+async def test_a_complaint_that_is_taken_back_is_heard(language: str, words: str, urgency: str) -> None:
+    """It is withdrawn, and what is urgent is noted for the people in charge; said with its number, also in the middle
+    of our questions and while a person is on the way. Without an open case there is nothing to take back."""
+    known: dict[str, Any] = {"cases": [{"number": "1007", "state": "acknowledged", "urgency": urgency}]}
+    noted: dict[str, Any] = {"command": "withdraw_case", "case_no": "1007", "reason": words}
+    said = ["utter_case_withdrawn"]
+    if urgency == "urgent":
+        noted, said = {"command": "update_case", "fields": {}, "note": words}, ["utter_withdrawal_noted"]
     customer = Customer(language)
     await customer.say("complain", understanding=LATE)
     turn = await customer.say("cancel", words, **known)
-    assert (turn.commands, names(turn)) == ([noted], ["utter_withdrawal_noted"])
+    assert (turn.commands, names(turn)) == ([noted], said)
     assert "1007" in turn.responses[0].text
     assert turn.tracker["active_loop"] is None
     turn = await Customer(language, owner="queue").say("cancel", words, **known)
     assert turn.commands == [noted, {"command": "cancel_hand_off"}]
-    assert names(turn) == ["utter_withdrawal_noted"]
+    assert names(turn) == said
     assert names(await Customer(language).say("cancel", words)) == ["utter_nothing_to_cancel"]
     assert names(await Customer(language).say("cancel", "取消", **known)) == ["utter_nothing_to_cancel"]
 

@@ -10,6 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.facts import Facts
 from bot.actions.speech import Events, ask_for, end_form, hand_off, say, update_case
+from bot.engine.commands import NOTE_LIMIT
 
 _WITHDRAWS = re.compile(
     r"投诉|反馈|举报|工单|追究|计较|\b(?:complain\w*|complaint|case|ticket|report|feedback)\b", re.IGNORECASE
@@ -56,9 +57,7 @@ class Cancel(Action):
         facts = Facts(tracker)
         withdrawn = facts.cases and _WITHDRAWS.search(facts.text)
         if withdrawn:
-            # Who decides what becomes of the case must know; and a person who was on the way need not come.
-            update_case(dispatcher, {}, facts.text)
-            say(dispatcher, "utter_withdrawal_noted", case_no=facts.cases[0].number)
+            _withdraw(dispatcher, facts)
         if facts.queued:
             ask_for(dispatcher, "cancel_hand_off")
             if not withdrawn:
@@ -71,6 +70,21 @@ class Cancel(Action):
             return end_form()
         say(dispatcher, "utter_nothing_to_cancel")
         return []
+
+
+def _withdraw(dispatcher: CollectingDispatcher, facts: Facts) -> None:
+    """The newest case is taken back; a person who was on the way need not come. What is urgent, or nearly done, is for
+    the people in charge to let go: they are told."""
+    case = facts.cases[0]
+    if case.urgency == "urgent" or case.state in _NEARLY_DONE:
+        update_case(dispatcher, {}, facts.text)
+        say(dispatcher, "utter_withdrawal_noted", case_no=case.number)
+    else:
+        ask_for(dispatcher, "withdraw_case", case_no=case.number, reason=facts.text[:NOTE_LIMIT])
+        say(dispatcher, "utter_case_withdrawn", case_no=case.number)
+
+
+_NEARLY_DONE = frozenset({"resolved", "following_up"})
 
 
 class StaySilent(Action):

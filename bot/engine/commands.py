@@ -59,6 +59,7 @@ _VOCABULARY: Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]] = {
         {},
     ),
     "update_case": ({"fields": _fields}, {"note": _text(NOTE_LIMIT)}),
+    "withdraw_case": ({"case_no": _text(VALUE_LIMIT), "reason": _text(NOTE_LIMIT)}, {}),
     "hand_off": ({"reason": _one_of(HAND_OFF_REASONS)}, {}),
     "cancel_hand_off": ({}, {}),
     "remember": ({}, {"name": _text(VALUE_LIMIT), "phone": _text(VALUE_LIMIT), "email": _text(VALUE_LIMIT)}),

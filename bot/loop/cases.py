@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from bot.cases import deadlines as rules
 from bot.cases import departments, numbers
+from bot.cases import rules as rules_of_life
 from bot.cases.calendar import Calendar
 from bot.cases.deadlines import Deadlines
 from bot.cases.departments import Departments
+from bot.cases.rules import Move, State
 from bot.links import Links
 from bot.loop.effects import Effects
 from nlu.understanding import Language, Nature, Urgency
@@ -92,6 +95,20 @@ class Desk:
         known = earlier[0].values["fields"] if earlier else case.fields
         effects.change_guarded(tables.cases, case.id, case.version, {"fields": known | fields})
         told(effects, case.id, "completed", actor="customer", note=_noted(fields, note), at=at)
+
+    def withdraw(self, effects: Effects, number: str, reason: str, at: datetime) -> bool:
+        """The customer takes the open case of this number back, for good. False, and a note on its timeline, where it
+        has come too far for that."""
+        case = next((case for case in effects.state.cases if numbers.number(case.id) == number), None)
+        if case is None:
+            return False
+        move = rules_of_life.move(cast(State, case.state), "withdrawn", "customer", reason)
+        if not isinstance(move, Move):
+            told(effects, case.id, "completed", actor="customer", note=reason, at=at)
+            return False
+        effects.change_guarded(tables.cases, case.id, case.version, {"state": "withdrawn", "closed_at": at})
+        told(effects, case.id, "moved", actor="customer", old=case.state, to="withdrawn", note=reason, at=at)
+        return True
 
 
 def told(

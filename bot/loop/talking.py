@@ -196,6 +196,9 @@ class Talking:
     def _update_case(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
         self.desk.complete(effects, body["fields"], body.get("note"), at)
 
+    def _withdraw_case(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        self.desk.withdraw(effects, body["case_no"], body["reason"], at)
+
     def _hand_off(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
         self.hand_off(effects, body["reason"], at)
 
@@ -239,6 +242,7 @@ Command = Callable[[Talking, Effects, dict[str, Any], Understanding, datetime], 
 _COMMANDS: dict[str, Command] = {
     "open_case": Talking._open_case,
     "update_case": Talking._update_case,
+    "withdraw_case": Talking._withdraw_case,
     "hand_off": Talking._hand_off,
     "cancel_hand_off": Talking._cancel,
     "remember": Talking._remember,
