@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
+from bot.clock import SystemClock
 from bot.commands import clear, settings_of
 from nlu.understanding import Language
+from storage.database import open_database
+from storage.schema import upgrade
 
 
 @click.group()
@@ -92,6 +97,36 @@ def nlu_evaluate(
     ]
     if low:
         raise click.ClickException("; ".join(low))
+
+
+@nlu.command("unanswered")
+@click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="How far to look back.")
+@click.option("--most", type=click.IntRange(1, 1000), default=20, show_default=True, help="Groups to show.")
+@click.pass_context
+def nlu_unanswered(context: click.Context, days: int, most: int) -> None:
+    """Questions that the knowledge base could not answer, alike ones together: what to write an entry about next."""
+    from bot.knowledge.unanswered import asked, grouped, phrasings  # noqa: PLC0415
+
+    settings = settings_of(context)
+    since = SystemClock().now() - timedelta(days=days)
+
+    async def read() -> list[Any]:
+        database = open_database(settings.database)
+        try:
+            await upgrade(database)
+            return await database.read(lambda connection: asked(connection, since))
+        finally:
+            await database.close()
+
+    with clear():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        groups = grouped(asyncio.run(read()))
+    if not groups:
+        click.echo(f"No question of the last {days} days was left without an answer.")
+    for group in groups[:most]:
+        click.echo(f"{len(group.questions):>5} ×  {' | '.join(' '.join(each.split()) for each in phrasings(group))}")
+    if len(groups) > most:
+        click.echo(f"… and {len(groups) - most} more: --most {len(groups)} shows all.")
 
 
 def _put(path: Path, text: str) -> None:
