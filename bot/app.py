@@ -32,11 +32,11 @@ from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
-from bot.loop.local import LocalModel
+from bot.loop.local import Closer, LocalModel
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
 from bot.loop.polling import Polled, poll
-from bot.loop.second_look import Closer, SecondLook
+from bot.loop.second_look import SecondLook
 from bot.loop.talking import Answers, Talking, Talks
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,7 +35,11 @@ class Slow:
     asked: list[str] = field(default_factory=list)
 
     def parse_many(
-        self, texts: Sequence[str], *, languages: Sequence[Language | None] | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        languages: Sequence[Language | None] | None = None,
+        needs: Collection[str] = (),
     ) -> list[Understanding]:
         self.asked += texts
         return [self.found for _ in texts]

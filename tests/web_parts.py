@@ -24,7 +24,7 @@ from bot.engine import ButtonSpec, Command, Response, Turn, UserMessage
 from bot.knowledge.index import Index
 from bot.loop import notices
 from bot.loop.effects import Effects
-from bot.loop.second_look import Closer
+from bot.loop.local import Closer
 from bot.loop.state import LaneState
 from bot.service import Service
 from bot.settings import ASSISTANT, Settings

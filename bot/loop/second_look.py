@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import structlog
 from sqlalchemy import Connection, select, update
@@ -21,6 +21,7 @@ from sqlalchemy import Connection, select, update
 from bot.cases import deadlines, departments
 from bot.loop.cases import Desk, told
 from bot.loop.effects import Effects
+from bot.loop.local import Closer
 from bot.loop.notices import Notices
 from bot.loop.state import LaneState
 from bot.loop.talking import Talking
@@ -39,14 +40,6 @@ TOO_LATE = timedelta(hours=1)
 """A case older than this was not looked at for want of an encoder, or during an outage: people have seen it since."""
 _WEIGHT: dict[str, int] = {"normal": 0, "important": 1, "urgent": 2}
 _UNTOUCHED = frozenset({"received", "acknowledged"})
-
-
-class Closer(Protocol):
-    """Understanding that takes its time. Blocks: for a thread of its own."""
-
-    def parse_many(
-        self, texts: Sequence[str], *, languages: Sequence[Language | None] | None = None
-    ) -> list[Understanding]: ...
 
 
 @dataclass(slots=True)
