@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import structlog
 
@@ -24,8 +24,8 @@ PATIENCE = 0.4
 """Seconds that a batch of replies waits for the closer look at most."""
 
 
-Task = Literal["intent", "sentiment", "nature"]
-_A_REPLY_NEEDS: Collection[Task] = ("intent",)
+Task: TypeAlias = Literal["intent", "sentiment", "nature"]
+_A_REPLY_NEEDS: tuple[Task, ...] = ("intent",)
 
 
 class Closer(Protocol):
