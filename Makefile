@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench lock clean
+.PHONY: help setup run test check fmt bench rasa-check lock clean
 
 help: ## list the habits
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from requirements.lock, with earful in it
 
@@ -37,6 +37,9 @@ fmt: $(READY) ## format and sort imports
 
 bench: $(READY) ## speed, as ratios to a floor measured in the same run
 	@$(BIN)/python -m bench
+
+rasa-check: $(READY) ## the assistant under a real Rasa 3.6, beside our engine (2.7 GB, minutes)
+	@$(BIN)/python -m bench.rasa
 
 lock: $(READY) ## resolve requirements.lock again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -85,7 +85,16 @@ class FakeRasa(FakePlatform):
                 messages.append({"recipient_id": body["sender"], "custom": {"earful": step.body}})
                 continue
             buttons = [{"title": each.title, "payload": each.payload} for each in step.buttons]
-            kept.append({"event": "bot", "text": step.text, "data": {**data, "buttons": buttons, "custom": None}})
+            facts = body["metadata"].get("earful", {})
+            values = {"promise": next(iter(facts.get("promises", {}).values()), None), "company": facts.get("company")}
+            kept.append(
+                {
+                    "event": "bot",
+                    "text": step.text,
+                    "data": {**data, "buttons": buttons, "custom": None},
+                    "metadata": {"utter_action": step.name, **{k: v for k, v in values.items() if v}},
+                }
+            )
             messages.append({"recipient_id": body["sender"], "text": step.text, "buttons": buttons})
         if self.acts:
             kept += [each for each in events(after, "")[2:] if each["event"] != "action"]
@@ -111,6 +120,9 @@ class FakeRasa(FakePlatform):
                 (each["name"] for each in reversed(self.trackers[name]) if each["event"] == "action"), None
             ),
             "paused": False,
+            "latest_message": next(
+                (each["parse_data"] for each in reversed(self.trackers[name]) if each["event"] == "user"), {}
+            ),
             "events": events,
         }
 

@@ -188,6 +188,14 @@ async def test_actions_that_did_not_run_are_run_here(rasa: FakeRasa) -> None:
     assert (local.turns, asked.counted("idle")) == (1, 1)
 
 
+async def test_a_turn_in_which_rasa_says_nothing_is_asked_here(rasa: FakeRasa) -> None:
+    """Its rules may go round in circles until it stops; a customer who tapped a button wants an answer."""
+    doctored(rasa, lambda state: state.update(events=[each for each in state["events"] if each["event"] != "bot"]))
+    dialogue, local, asked = talking(rasa.url)
+    assert (await dialogue.turn(None, complaint()[3])).responses
+    assert (local.turns, asked.counted("idle")) == (1, 1)
+
+
 async def test_a_tracker_store_that_keeps_what_it_should_replace_is_noticed(rasa: FakeRasa) -> None:
     """Rasa's SQL store ignores a reset: what it says then rests on another conversation."""
     rasa.keeps = True

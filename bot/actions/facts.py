@@ -170,9 +170,13 @@ class Facts:
         return found
 
     def entity(self, name: str) -> str | None:
-        """The last value of this entity in the message."""
-        found = [each.get("value") for each in self._entities if each.get("entity") == name]
-        return str(found[-1]).strip() or None if found and found[-1] is not None else None
+        """The last value of this entity in the message; what an engine of another make did not find in it, our own
+        understanding may have."""
+        for entities in (self._entities, _list(self._understanding.get("entities"))):
+            found = [each.get("value") for each in entities if isinstance(each, dict) and each.get("entity") == name]
+            if found and found[-1] is not None:
+                return str(found[-1]).strip() or None
+        return None
 
 
 def _mapping(value: Any) -> dict[str, Any]:

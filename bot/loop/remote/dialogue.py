@@ -159,14 +159,13 @@ def _kept(value: Any) -> Any:
 
 
 def _acted(domain: Domain, steps: list[Step]) -> bool:
-    """Whether every action of ours left something behind. Where the action server cannot be reached Rasa goes on as if
-    the action had nothing to say; an action that truly has nothing is asked again in this process, which costs less
-    than a customer without an answer."""
-    return all(
-        each.left_something or each.action not in (domain.actions.keys() | domain.forms.keys())
-        for each in steps
-        if each.said is None
-    )
+    """Whether something was said, and every action of ours left something behind. Where the action server cannot be
+    reached Rasa goes on as if the action had nothing to say, and where its rules go round in circles it stops without a
+    word. A turn that is meant to be silent is asked again in this process, which costs less than a customer without
+    an answer."""
+    ours = domain.actions.keys() | domain.forms.keys()
+    said = any(each.said is not None for each in steps)
+    return said and all(each.left_something or each.action not in ours for each in steps if each.said is None)
 
 
 def _now(message: UserMessage) -> datetime | None:
