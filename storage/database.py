@@ -14,8 +14,9 @@ import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,18 +140,28 @@ class SQLite(Database):
         self._reader.dispose()
 
     def _read(self, work: Work[T]) -> T:
-        connection = getattr(self._own, "connection", None)
-        if connection is None:  # kept as long as its thread: to borrow one costs as much as to read
-            connection = self._own.connection = self._reader.connect()
-            self._open.append(connection)
-        with connection.begin():
+        with self._transaction(self._reader) as connection:
             return work(connection)
 
-    def _write_all(self) -> None:
-        with self._writer.connect() as connection:
-            self._write_with(connection)
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction on this thread's own connection, which is kept: to borrow one costs as much as to read."""
+        connection: Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = engine.connect()
+            self._open.append(connection)
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            # A COMMIT that failed, as on a full disk, leaves its transaction open: the pool ends it, and whoever
+            # is next borrows anew.
+            del self._own.connection
+            self._open.remove(connection)
+            connection.close()
+            raise
 
-    def _write_with(self, connection: Connection) -> None:
+    def _write_all(self) -> None:
         closing = False
         while not closing:
             first = self._waiting.get()
@@ -168,18 +179,18 @@ class SQLite(Database):
             # A caller that was cancelled is told nothing, and its work is not begun.
             group = [(work, done) for work, done in group if done.set_running_or_notify_cancel()]
             if group:
-                self._commit(connection, group)
+                self._commit(group)
 
-    def _commit(self, connection: Connection, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
         try:
-            with connection.begin():
+            with self._transaction(self._writer) as connection:
                 results = [work(connection) for work, _ in group]
         except BaseException as error:
             if len(group) == 1:
                 group[0][1].set_exception(error)
             else:
                 for one in group:
-                    self._commit(connection, [one])
+                    self._commit([one])
             return
         for (_, done), result in zip(group, results, strict=True):
             done.set_result(result)

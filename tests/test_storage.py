@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from storage import tables
 from storage.changes import Guard, Insert, Later, Update, apply
 from storage.clock import database_now
-from storage.database import Conflict, Database, SQLite, open_database
+from storage.database import Conflict, Database, SQLite, is_outage, open_database
 from storage.records import Contact, Conversation
 from storage.schema import HEAD, NewerSchema, upgrade
 from storage.types import clean, dump
@@ -282,6 +282,39 @@ async def test_a_full_disk_fails_the_work_and_not_the_service(tmp_path: Any) -> 
     await database.write(lambda connection: connection.exec_driver_sql("pragma max_page_count=1000000").scalar())
     await database.write(big)
     assert await database.read(count(tables.contacts)) == 1
+    await database.close()
+
+
+async def test_a_commit_that_fails_leaves_nothing_open_behind_it(tmp_path: Any) -> None:
+    """SQLite keeps a transaction whose COMMIT failed: the next work must not find itself within it."""
+    database = SQLite(tmp_path / "earful.db")
+    await database.write(
+        lambda connection: connection.exec_driver_sql("create table a (id integer primary key)").close()
+    )
+    later = "create table b (a integer references a deferrable initially deferred)"
+    await database.write(lambda connection: connection.exec_driver_sql(later).close())
+    for _ in range(2):
+        with pytest.raises(IntegrityError):  # at the COMMIT, not before
+            await database.write(lambda connection: connection.exec_driver_sql("insert into b values (1)").rowcount)
+    await database.write(lambda connection: connection.exec_driver_sql("insert into a values (1)").rowcount)
+    found = "select (select count(*) from a), (select count(*) from b)"
+    assert await database.read(lambda connection: tuple(connection.exec_driver_sql(found).one())) == (1, 0)
+    await database.close()
+
+
+async def test_a_database_that_cannot_be_opened_fails_the_work_and_is_tried_again(tmp_path: Any) -> None:
+    """Nobody waits for ever: the work is told what is wrong, and the next finds the file when it is there."""
+    place = tmp_path / "earful.db"
+    place.mkdir()
+    database = SQLite(place)
+    async with asyncio.timeout(5):
+        for work in (database.write, database.read):
+            with pytest.raises(OperationalError) as found:
+                await work(lambda connection: None)
+            assert is_outage(found.value)
+        place.rmdir()
+        assert await database.write(lambda _: 1) == 1
+        assert await database.read(lambda _: 1) == 1
     await database.close()
 
 
