@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -329,6 +330,36 @@ async def test_a_lane_that_cannot_even_be_buried_in_words_holds_nobody_else_up(d
     await rig.delivery.settle()
     assert rig.adapter.texts("fine") == ["echo x"]
     assert [row[0] for row in await rows(database, tables.inbox, tables.inbox.c.state)] == ["dead", "done"]
+
+
+async def test_a_batch_that_takes_long_holds_up_nobody_who_comes_after(database: Database) -> None:
+    """Small batches wait for each other, but not for what waits for somebody else's server."""
+    rig = Rig(database)
+    begun, answered, quick = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    decide = rig.policy.decide
+
+    async def slowly(states: Sequence[LaneState]) -> list[Effects | Exception]:
+        if any(state.thread == "slow" for state in states):
+            begun.set()
+            await answered.wait()
+        else:
+            quick.set()
+        return await decide(states)
+
+    rig.policy.decide = slowly  # type: ignore[method-assign]
+    work = asyncio.create_task(rig.turns.run())
+    try:
+        async with asyncio.timeout(5):
+            await rig.hear("a", thread="slow")
+            await begun.wait()
+            await rig.hear("b", thread="quick")
+            await quick.wait()
+    finally:
+        answered.set()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    await rig.delivery.settle()
+    assert sorted(rig.adapter.texts()) == ["echo a", "echo b"]
 
 
 async def test_many_processes_that_sweep_at_once_bury_nothing_that_can_be_worked(database: Database) -> None:
