@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
@@ -53,5 +54,4 @@ class EngineSettings(BaseSettings):
 
 def _near(url: str) -> bool:
     """Whether the address is this machine's own."""
-    host = url.removeprefix("http://").partition("/")[0]
-    return host.partition(":")[0] in ("localhost", "127.0.0.1") or host.startswith("[::1]")
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")

@@ -81,6 +81,7 @@ def test_an_endpoint_does_what_it_is_for() -> None:
         ({"rasa_timeout": 0}, "0.1"),
         ({"llm_url": "https://example.com/v1"}, "llm_model"),
         ({"llm_url": "http://example.com/v1", "llm_model": "m", "llm_key": "k"}, "https://"),
+        ({"llm_url": "http://localhost:x@example.com/v1", "llm_model": "m", "llm_key": "k"}, "https://"),
         ({"llm_for": ["jokes"]}, "answers, intents"),
         ({"llm_requests_a_day": -1}, "0"),
     ],
