@@ -7,7 +7,8 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,21 @@ def key(*parts: bytes) -> str:
     return digest.hexdigest()[:24]
 
 
-def tree(directory: Path, *suffixes: str) -> bytes:
-    """The names and contents of all files with these suffixes under `directory`, in a fixed order."""
-    paths = sorted(path for path in directory.rglob("*") if path.suffix in suffixes and path.is_file())
+def tree(directory: Path, patterns: Sequence[str]) -> bytes:
+    """The names and contents of all files like one of `patterns` under `directory`, in a fixed order."""
+    paths = sorted({path for pattern in patterns for path in directory.glob(pattern) if path.is_file()})
     return b"".join(path.relative_to(directory).as_posix().encode() + b"\0" + path.read_bytes() for path in paths)
 
 
-def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]) -> None:
-    """Write the file at once or not at all. Raises OSError where the folder cannot be written."""
+def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any], *, packed: bool = False) -> None:
+    """Write the file at once or not at all; `packed` makes it small. Raises OSError where the folder cannot be
+    written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = np.frombuffer(json.dumps(facts, ensure_ascii=True).encode(), np.uint8)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, facts=text, **arrays)
+            (np.savez_compressed if packed else np.savez)(file, allow_pickle=False, facts=text, **arrays)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
@@ -61,5 +63,5 @@ def load(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | Non
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return arrays, json.loads(arrays.pop("facts").tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RecursionError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RecursionError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,15 +11,48 @@ import numpy.typing as npt
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
+TERMS_VOTE = 0.6
+"""What the opinion of the terms' head weighs beside that of the word lists. It is set, not fitted, and the encoders'
+weights are fitted where the lists speak: seeds teach what has no judging word, so half of them say nothing to the
+lists, and by them alone the lists would count for less than they are worth among customers."""
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """What makes chances of the sentiment's scores; the other scores bear it in their weights. `tone`: how steep the
-    sentiment is; `neutral`: weights of the size of the lists' opinion, the size of the heads' opinion, the neutral
-    score, and a constant, which make the log odds that nothing was judged."""
+    """What makes chances of the sentiment's scores; the other scores bear it in their weights. Sources are the terms,
+    then the encoders that were asked. `tone`: what the opinion of the word lists weighs, and of each source;
+    `neutral`: weights of the size of the lists' opinion, of the size of all sources' together, of each source's neutral
+    score, and a constant."""
 
-    tone: float
+    tone: tuple[float, ...]
     neutral: tuple[float, ...]
+
+    def mood(self, leaning: float, opinions: Sequence[float], neutrals: Sequence[float]) -> tuple[float, float]:
+        """The log odds that a judgement is a good one, and that there is no judgement. `leaning` is the lists' opinion;
+        `opinions` and `neutrals` are the sources': positive minus negative score, and neutral score."""
+        of_sources = 0.0
+        for weight, opinion in zip(self.tone[1:], opinions, strict=True):
+            of_sources += weight * opinion
+        of_lists, of_size, *of_neutral, constant = self.neutral
+        silence = abs(leaning) * of_lists + abs(of_sources) * of_size + constant
+        for weight, neutral in zip(of_neutral, neutrals, strict=True):
+            silence += weight * neutral
+        return self.tone[0] * leaning + of_sources, silence
+
+
+def mood(leaning: Numbers, opinions: Numbers, neutrals: Numbers, judged: Numbers, good: Numbers) -> Calibration:
+    """The calibration under which what came to pass is likeliest, as far as TERMS_VOTE leaves it free. All have a row
+    for each text, `opinions` and `neutrals` a column for each source; `judged` and `good` say whether a text judges,
+    and well."""
+    views = np.column_stack([leaning + TERMS_VOTE * opinions[:, 0], opinions[:, 1:]])
+    spoken = judged & (leaning != 0)
+    # No constant: what the lists and heads are silent on must stay at 0. Mirrored seeds allow for it.
+    mirrored = np.concatenate([views[spoken], -views[spoken]])
+    of_lists, *of_encoders = _for(mirrored, np.concatenate([good[spoken], ~good[spoken]]))
+    tone = [of_lists, TERMS_VOTE * of_lists, *of_encoders]
+    sized = np.abs(opinions @ np.array(tone[1:]))
+    neutral = logistic(np.column_stack([np.abs(leaning), sized, neutrals]), ~judged)
+    return Calibration(tuple(tone), tuple(neutral))
 
 
 def logistic(given: Numbers, happened: Numbers, penalty: float = 1.0) -> list[float]:
@@ -37,6 +71,19 @@ def logistic(given: Numbers, happened: Numbers, penalty: float = 1.0) -> list[fl
         weights += step
         if float(np.abs(step).max()) < 1e-6:
             break
+    return [float(weight) for weight in weights]
+
+
+def _for(given: Numbers, happened: Numbers) -> list[float]:
+    """As `logistic` without its constant, and no source counts against what it says (Breiman 1996, stacking)."""
+    used = list(range(given.shape[1]))
+    weights = np.zeros(len(used))
+    while used:
+        found = np.array(logistic(given[:, used], happened)[:-1])
+        if found.min() >= 0:
+            weights[used] = found
+            break
+        del used[int(found.argmin())]
     return [float(weight) for weight in weights]
 
 

@@ -36,6 +36,23 @@ CONFIDENT = 0.35
 
 MOST_EVIDENCE = 6
 
+CODE = (
+    "calibration",
+    "entities",
+    "features",
+    "heads",
+    "normalise",
+    "numerals",
+    "rating",
+    "ridge",
+    "sentiment",
+    "training",
+)
+"""The modules whose change makes another model of the same examples."""
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""Models of Earful's own examples, made by nlu.shipping."""
+
 KEPT = 3
 """How many trained models stay in the cache: the one in use, and those to go back to."""
 
@@ -62,15 +79,17 @@ class Model:
         """As `parse`, for many texts in order; 30 to 60 together are the cheapest."""
         if not texts:
             return []
-        readings = self._read(texts, languages or (None,) * len(texts))
+        readings = self.read(texts, languages)
         scores = self.heads.scores([self.heads.rows(reading.terms) for reading in readings])
         verdicts = [
-            verdict.decide(of_text, reading.leaning, reading.blamed, self.heads)
+            verdict.fast(of_text, reading.leaning, reading.blamed, self.heads)
             for of_text, reading in zip(scores, readings, strict=True)
         ]
-        return [self._conclude(*each) for each in zip(readings, verdicts, strict=True)]
+        return [self.conclude(*each) for each in zip(readings, verdicts, strict=True)]
 
-    def _read(self, given: Sequence[str], hints: Sequence[Language | None]) -> list[_Reading]:
+    def read(self, given: Sequence[str], languages: Sequence[Language | None] | None = None) -> list[Reading]:
+        """What word lists and rules find in each text, for `conclude`."""
+        hints = languages or (None,) * len(given)
         # Step by step over all texts, not text by text over all steps: a processor that stays with one step does it in
         # half of the time.
         wholes = [without_surrogates(text) for text in given]
@@ -86,7 +105,7 @@ class Model:
             entities.find(text, written, self.gazetteer) for text, (written, _) in zip(texts, clipped, strict=True)
         ]
         return [
-            _Reading(*each)
+            Reading(*each)
             for each in zip(
                 wholes,
                 [written for written, _ in clipped],
@@ -104,7 +123,8 @@ class Model:
             )
         ]
 
-    def _conclude(self, reading: _Reading, found: verdict.Verdict) -> Understanding:
+    def conclude(self, reading: Reading, found: verdict.Verdict) -> Understanding:
+        """What a text comes to by what was read of it and the verdict on its scores."""
         text, hits, rated, named = reading.text, reading.hits, reading.rated, reading.named
         alarm = urgency.alarm(text, hits, named, found.score, found.natures[0])
         emotions = sentiment.emotions(hits, found.label, self.lexicon)
@@ -131,7 +151,7 @@ class Model:
         return Intent(found.intent, found.confidence)
 
     def _evidence(
-        self, reading: _Reading, found: verdict.Verdict, alarming: Sequence[tuple[int, int]]
+        self, reading: Reading, found: verdict.Verdict, alarming: Sequence[tuple[int, int]]
     ) -> tuple[str, ...]:
         """The words that decided, as typed: the rating, what alarmed, the weightiest judgements; where no list has a
         word for it, the terms that moved the heads."""
@@ -162,37 +182,46 @@ def train(data: TrainingData, seeds: Path | None = None) -> Model:
     known = seeds_of.load(words.aspects, seeds or seeds_of.DIRECTORY)
     return Model(
         lexicon=words,
-        heads=training.fit(words, data, known),
+        heads=training.fit(words, data, known).heads,
         gazetteer=training.gazetteer(words, data),
         examples=_examples(data, words),
     )
 
 
 def load_or_train(data: TrainingData, cache_dir: Path) -> Model:
-    """The model for `data`, from `cache_dir` if it was trained before by this very code and content, else trained and
-    kept there. A damaged file is trained again; a folder that cannot be written costs the training at each start."""
-    path = cache_dir / f"nlu-{fingerprint(data)}.npz"
-    if (kept := cache.load(path)) is not None:
-        try:
-            return _thawed(*kept, data)
-        except (KeyError, TypeError, ValueError, IndexError):
-            pass  # whole, but not ours: as good as damaged
+    """The model for `data`, shipped with Earful or from `cache_dir` if it was trained before by this very code and
+    content, else trained and kept there. A damaged file is trained again; a folder that cannot be written costs the
+    training at each start."""
+    name = f"nlu-{fingerprint(data)}.npz"
+    for folder in (SHIPPED, cache_dir):
+        if (kept := cache.load(folder / name)) is not None:
+            # What is whole, but not ours, is as good as damaged.
+            with suppress(KeyError, TypeError, ValueError, IndexError):
+                return _thawed(*kept, data)
     model = train(data)
     with suppress(OSError):
-        cache.save(path, {"weights": model.heads.weights}, _frozen(model))
-        cache.prune(cache_dir, "nlu-*.npz", KEPT)
+        save(model, data, cache_dir)
     return model
 
 
-def fingerprint(data: TrainingData) -> str:
-    """What a model depends on, as a name: the training data, Earful's seeds and word lists, and the code in nlu/."""
-    room = Path(__file__).parent
+def save(model: Model, data: TrainingData, directory: Path) -> None:
+    """Keep a model for `load_or_train`. Raises OSError where the folder cannot be written."""
+    half = model.heads.weights.astype(np.float16)  # nothing is lost: see training
+    cache.save(directory / f"nlu-{fingerprint(data)}.npz", {"weights": half}, _frozen(model), packed=True)
+    cache.prune(directory, "nlu-*.npz", KEPT)
+
+
+def fingerprint(data: TrainingData, code: Sequence[str] = ()) -> str:
+    """What a model depends on, as a name: the training data, Earful's seeds and word lists, and the code that learns
+    from them (the modules CODE, and `code`)."""
+    patterns = [f"{name}.py" for name in (*CODE, *code)]
     return cache.key(
-        json.dumps(asdict(data), ensure_ascii=True, sort_keys=True).encode(), cache.tree(room, ".py", ".yml")
+        json.dumps(asdict(data), ensure_ascii=True, sort_keys=True).encode(),
+        cache.tree(Path(__file__).parent, (*patterns, "lexicon/*.*", "seeds/*.*")),
     )
 
 
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     """A text as one pass found it: `whole` as typed; `written` what is read of it as typed, `text` the same
     normalised."""
 
@@ -253,7 +282,7 @@ def _thawed(arrays: dict[str, Any], facts: dict[str, Any], data: TrainingData) -
         natures=tuple(facts["natures"]),
         aspects=tuple((nature, aspect) for nature, aspect in facts["aspects"]),
         intents=tuple(facts["intents"]),
-        calibration=Calibration(tone=given["tone"], neutral=tuple(given["neutral"])),
+        calibration=Calibration(tone=tuple(given["tone"]), neutral=tuple(given["neutral"])),
     )
     if heads.weights.shape != (len(heads.vocabulary) + 2, heads.columns[-1].stop + 1):
         raise ValueError("the weights do not fit the vocabulary")

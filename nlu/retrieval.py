@@ -46,8 +46,8 @@ class Retriever:
     that it is meant, by a logistic fit on held-out questions that the knowledge base can and cannot answer."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        self._keys = list(dict.fromkeys(entry.key for entry in entries))
-        place = {key: number for number, key in enumerate(self._keys)}
+        self.keys = list(dict.fromkeys(entry.key for entry in entries))
+        place = {key: number for number, key in enumerate(self.keys)}
         owners: list[int] = []
         texts: list[dict[str, float]] = []
         for entry in entries:
@@ -58,7 +58,7 @@ class Retriever:
         for owner, text in zip(owners, texts, strict=True):
             for term in text:
                 having.setdefault(term, set()).add(owner)
-        size = len(self._keys)
+        size = len(self.keys)
         self._idf = {term: float(np.log((1 + size) / (1 + len(found))) + 1) for term, found in having.items()}
         self._unknown = float(np.log(1 + size) + 1)
         self._owners = np.array(owners, np.intp)
@@ -69,10 +69,21 @@ class Retriever:
     def search(self, text: str, limit: int = 3) -> list[Hit]:
         """The entries likeliest meant by `text`, best first, at most `limit`; none where it shares nothing with any.
         Only the first HEAD characters count. Never raises."""
+        found = self.ranked(text)
+        if found is None:
+            return []
+        best, rank, known = found
+        order = np.argsort(-rank, kind="stable")[: max(limit, 2)]
+        scores = _chance(best[order], rank[order], known)
+        return [Hit(self.keys[key], score) for key, score in zip(order[:limit], scores, strict=False) if best[key] > 0]
+
+    def ranked(self, text: str) -> tuple[Numbers, Numbers, float] | None:
+        """How near `text` is to the nearest phrasing of each entry of `keys`, the entries' ranks, and the share of the
+        text whose terms any entry has; None where it shares nothing with any."""
         terms = _terms(text)
         known = [term for term in terms if term in self._idf]
         if not known:
-            return []
+            return None
         weight = np.array([terms[term] * self._idf[term] for term in known])
         rows = np.array([self._places[term] for term in known], np.intp)
         counts = self._starts[rows + 1] - self._starts[rows]
@@ -82,17 +93,20 @@ class Retriever:
         alike = np.bincount(self._texts[at], self._weights[at] * np.repeat(weight, counts), minlength=len(self._owners))
         inside = float(weight @ weight)
         outside = sum([(weight * self._unknown) ** 2 for term, weight in terms.items() if term not in self._idf])
-        alike = alike / np.sqrt(inside)
-        best = np.zeros(len(self._keys))
-        np.maximum.at(best, self._owners, alike)
-        rank = best + 0.5 * np.bincount(self._owners, alike, minlength=len(self._keys)) / self._phrasings
-        order = np.argsort(-rank, kind="stable")[: max(limit, 2)]
-        scores = _chance(best[order], rank[order], inside / (inside + outside))
-        return [Hit(self._keys[key], score) for key, score in zip(order[:limit], scores, strict=False) if best[key] > 0]
+        best, rank = pooled(alike / np.sqrt(inside), self._owners, self._phrasings)
+        return best, rank, float(inside / (inside + outside))
 
     def search_many(self, texts: Sequence[str], limit: int = 3) -> list[list[Hit]]:
         """As `search`, for many texts in order."""
         return [self.search(text, limit) for text in texts]
+
+
+def pooled(alike: Numbers, owners: Numbers, phrasings: Numbers) -> tuple[Numbers, Numbers]:
+    """For each entry its nearest phrasing, and its rank, by how near each phrasing is; `owners` are the entries of the
+    phrasings, `phrasings` how many each has."""
+    best = np.zeros(len(phrasings))
+    np.maximum.at(best, owners, alike)
+    return best, best + 0.5 * np.bincount(owners, alike, minlength=len(phrasings)) / phrasings
 
 
 def _chance(best: Numbers, rank: Numbers, known: float) -> list[float]:

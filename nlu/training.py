@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 
 from nlu import entities, rating, ridge, sentiment
-from nlu.calibration import Calibration, Numbers, logistic, temperature
+from nlu.calibration import Numbers, logistic, mood, temperature
 from nlu.entities import Gazetteer
 from nlu.features import SHAPES, terms
 from nlu.heads import POLARITIES, Heads
@@ -18,7 +19,6 @@ from nlu.normalise import clip, normalise
 from nlu.rasa_data import TrainingData
 from nlu.seeds import Seed
 from nlu.understanding import Entity, Nature
-from nlu.verdict import HEAD_VOTE
 
 FALLBACK = "nlu_fallback"
 """The intent of a message that is none of the assistant's."""
@@ -26,45 +26,106 @@ FALLBACK = "nlu_fallback"
 NATURES: tuple[Nature, ...] = get_args(Nature)
 
 
-def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Heads:
-    """Heads for the intents of `data` and for sentiment, natures and aspects of `seeds`."""
+@dataclass(frozen=True)
+class Lessons:
+    """What is taught, as numbers. `seeds` and `meant` are texts; `leaning` is what the word lists say of each seed, and
+    `labels` its columns of polarities, natures and aspects; `truth` is the intent of each of `meant`, the first `own`
+    of which are the assistant's, and `weight` how much it counts."""
+
+    intents: tuple[str, ...]
+    aspects: tuple[tuple[str, str], ...]
+    seeds: tuple[str, ...]
+    leaning: Numbers
+    labels: ridge.Floats
+    meant: tuple[str, ...]
+    truth: Numbers
+    weight: ridge.Floats
+    own: int
+
+    @property
+    def wanted(self) -> ridge.Floats:
+        """A column for each intent: 1 where a text means it."""
+        return np.eye(len(self.intents), dtype=np.float32)[self.truth]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Trained `heads`, and what they would say of each lesson if they had not been shown its part: `judged` of the
+    seeds, `asked` of the examples."""
+
+    heads: Heads
+    lessons: Lessons
+    judged: ridge.Floats
+    asked: ridge.Floats
+
+
+def lessons(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Lessons:
+    """What `data` and `seeds` teach."""
     intents = (*data.intents, *(() if FALLBACK in data.intents else (FALLBACK,)))
     examples = [(text, name) for name, texts in data.intents.items() for text in texts]
-    borrowed = _borrowed(seeds, data)
-    own = gazetteer(lexicon, data)
-    every = [text for text, _ in examples + borrowed] + [seed.text for seed in seeds]
-    read = {text: _read(lexicon, own, text) for text in every}
-    vocabulary, idf = ridge.vocabulary(list(read.values()), own=len({text for text, _ in examples}))
+    meant = examples + _borrowed(seeds, data)
+    truth = np.array([intents.index(name) for _, name in meant], np.intp)
+    return Lessons(
+        intents=intents,
+        aspects=lexicon.aspects,
+        seeds=tuple(seed.text for seed in seeds),
+        leaning=np.array([sentiment.leaning(lexicon, seed.text, seed.language) for seed in seeds]),
+        labels=_labels(seeds, lexicon.aspects),
+        meant=tuple(text for text, _ in meant),
+        truth=truth,
+        weight=_weights(truth, len(examples)),
+        own=len(examples),
+    )
+
+
+def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Fitted:
+    """Heads for the intents of `data` and for sentiment, natures and aspects of `seeds`."""
+    taught = lessons(lexicon, data, seeds)
+    gazette = gazetteer(lexicon, data)
+    read = {text: _read(lexicon, gazette, text) for text in (*taught.meant, *taught.seeds)}
+    vocabulary, idf = ridge.vocabulary(list(read.values()), own=len(set(taught.meant[: taught.own])))
     places = {term: row for row, term in enumerate(vocabulary)}
     rows = {text: ridge.rows(found, places) for text, found in read.items()}
 
-    labels = _labels(seeds, lexicon.aspects)
     shapes = {places[term] for term in vocabulary if term[0] in SHAPES}  # how long a text is judges nothing
-    judged = ridge.fit([[row for row in rows[seed.text] if row not in shapes] for seed in seeds], idf, labels)
-    meant = examples + borrowed
-    truth = np.array([intents.index(name) for _, name in meant], np.intp)
+    judged = ridge.fit([[row for row in rows[text] if row not in shapes] for text in taught.seeds], idf, taught.labels)
     asked = ridge.fit(
-        [rows[text] for text, _ in meant],
+        [rows[text] for text in taught.meant],
         idf,
-        np.eye(len(intents), dtype=np.float32)[truth],
-        weight=_weights(truth, len(examples)),
+        taught.wanted,
+        weight=taught.weight,
         stiffness=_INTENT_STIFFNESS,
+        apart=True,
     )
-    (slopes, constants), calibration = _calibrate(lexicon, seeds, labels, judged.unseen)
-    factor = temperature(asked.unseen[: len(examples)], truth[: len(examples)])
+    slopes, constants = _odds(taught.labels, judged.unseen)
+    opinion = judged.unseen[:, 2] - judged.unseen[:, 0]
+    calibration = mood(
+        taught.leaning,
+        opinion[:, None],
+        judged.unseen[:, [1]],
+        taught.labels[:, 1] == 0,
+        taught.labels[:, 2] == 1,
+    )
+    factor = temperature(asked.unseen[: taught.own], taught.truth[: taught.own])
     weights = np.hstack([judged.weights, asked.weights])
-    weights *= np.concatenate([slopes, np.full(len(intents), factor)])
-    weights[-1] += np.concatenate([constants, np.zeros(len(intents))])
+    weights *= np.concatenate([slopes, np.full(len(taught.intents), factor)])
+    weights[-1] += np.concatenate([constants, np.zeros(len(taught.intents))])
     weights[:-1] *= idf[:, None]
     weights = np.vstack([weights[:-1], np.zeros((1, weights.shape[1])), weights[-1:]])
     square = np.append(idf * idf, (0.0, 0.0))
-    return Heads(
+    heads = Heads(
         vocabulary=tuple(vocabulary),
-        weights=np.ascontiguousarray(np.column_stack([weights, square]), np.float32),
+        weights=_rounded(np.column_stack([weights, square])),
         natures=NATURES,
         aspects=lexicon.aspects,
-        intents=intents,
+        intents=taught.intents,
         calibration=calibration,
+    )
+    return Fitted(
+        heads,
+        taught,
+        (judged.unseen * slopes + constants).astype(np.float32),
+        (asked.unseen * factor).astype(np.float32),
     )
 
 
@@ -147,25 +208,21 @@ def _weights(truth: Numbers, own: int) -> ridge.Floats:
     return np.asarray(weight, np.float32)
 
 
-def _calibrate(
-    lexicon: Lexicon, seeds: Sequence[Seed], labels: ridge.Floats, unseen: ridge.Floats
-) -> tuple[tuple[Numbers, Numbers], Calibration]:
-    """Slope and constant that make the score of each column log odds, and the rest of the calibration."""
-    leaning = np.array([sentiment.leaning(lexicon, seed.text, seed.language) for seed in seeds])
-    opinion = unseen[:, 2] - unseen[:, 0]
-    raw = leaning + HEAD_VOTE * opinion
-    judged = labels[:, 1] == 0
-    # No constant: what the lists and heads are silent on must stay at 0. Mirrored seeds allow for it.
-    both = np.concatenate([raw[judged], -raw[judged]])[:, None]
-    happened = np.concatenate([labels[judged, 2] == 1, labels[judged, 0] == 1])
-    neutral = logistic(np.column_stack([np.abs(leaning), np.abs(opinion), unseen[:, 1]]), labels[:, 1] == 1)
+def _odds(labels: ridge.Floats, unseen: ridge.Floats) -> tuple[Numbers, Numbers]:
+    """Slope and constant that make log odds of the score of each nature and aspect; polarities stay as they are."""
     slopes, constants = np.ones(labels.shape[1]), np.zeros(labels.shape[1])
     first = POLARITIES + len(NATURES)
     for column in range(POLARITIES, first):
         slopes[column], constants[column] = logistic(unseen[:, [column]], labels[:, column] == 1)
     # Aspects are too rare to be calibrated each on its own.
     slopes[first:], constants[first:] = logistic(unseen[:, first:].reshape(-1, 1), labels[:, first:].reshape(-1) == 1)
-    return (slopes, constants), Calibration(tone=logistic(both, happened)[0], neutral=tuple(neutral))
+    return slopes, constants
+
+
+def _rounded(weights: Numbers) -> ridge.Floats:
+    """Weights as they are kept: 7 bits of each number's own size, which pack to a third and change no answer."""
+    half = np.ascontiguousarray(weights, np.float16)
+    return ((half.view(np.uint16) + 8) & 0xFFF0).view(np.float16).astype(np.float32)
 
 
 _INTENT_STIFFNESS = 0.6

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from math import exp, log, tanh
 from typing import NamedTuple
 
-from nlu.heads import Heads
+from nlu.heads import POLARITIES, Heads
 from nlu.understanding import Nature, Polarity, View
 
 OBJECTS: tuple[Nature, ...] = ("product", "service", "price", "logistics")
 
-HEAD_VOTE = 0.6
-"""What the heads' opinion of the sentiment weighs beside that of the word lists, which is from -1 to 1."""
-QUIET = 0.02
-"""Below this sum of both opinions nothing was judged."""
+QUIET = 0.05
+"""Between these log odds of a good and of a bad judgement nothing was judged."""
 DOUBT = 0.5
 """By these log odds a message must be neutral rather than judging to be taken for neutral."""
 FAINT = 0.3
@@ -40,18 +38,21 @@ class Verdict(NamedTuple):
     aspects: tuple[str, ...]
 
 
-def decide(scores: Sequence[float], leaning: float, blamed: Sequence[int], heads: Heads) -> Verdict:
-    """The verdict on a text with these `scores`; `leaning` is what the word lists say of it, -1 to 1, and `blamed` the
-    aspects (places in `heads.aspects`) that they find badly spoken of."""
-    tones, natures, aspects, intents = heads.columns
-    negative, neutral, positive = scores[tones]
-    opinion = positive - negative
-    raw = leaning + HEAD_VOTE * opinion
-    of_lists, of_heads, of_neutral, constant = heads.calibration.neutral
-    silence = abs(leaning) * of_lists + abs(opinion) * of_heads + neutral * of_neutral + constant
-    score = tanh(0.5 * heads.calibration.tone * raw)
+def fast(scores: Sequence[float], leaning: float, blamed: Sequence[int], heads: Heads) -> Verdict:
+    """The verdict on a text of which only the terms were weighed; see `decide`."""
+    negative, neutral, positive = scores[:POLARITIES]
+    tone, silence = heads.calibration.mood(leaning, (positive - negative,), (neutral,))
+    return decide(scores, tone, silence, blamed, heads)
+
+
+def decide(scores: Sequence[float], tone: float, silence: float, blamed: Sequence[int], heads: Heads) -> Verdict:
+    """The verdict on a text with these `scores`; `tone` and `silence` are the log odds that a judgement is a good one
+    and that there is none, and `blamed` the aspects (places in `heads.aspects`) that the word lists find badly spoken
+    of."""
+    _, natures, aspects, intents = heads.columns
+    score = tanh(0.5 * tone)
     label: Polarity = "negative" if score < 0 else "positive"
-    if silence > DOUBT or abs(raw) < QUIET:
+    if silence > DOUBT or abs(tone) < QUIET:
         label, score = "neutral", score * FAINT
     likely = scores[intents]
     best = max(likely)

@@ -1,0 +1,123 @@
+"""Training of the stages behind the fast heads, and keeping them: `earful` ships those of its own examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from nlu import blending, cache, lexicon, meaning, training
+from nlu import seeds as seeds_of
+from nlu.blending import Level
+from nlu.embeddings import Progress, embedded
+from nlu.encoders import Encoder, available
+from nlu.model import KEPT, SHIPPED, Model, fingerprint
+from nlu.rasa_data import TrainingData
+from nlu.refine import Refiner, Stage
+from nlu.ridge import Floats
+
+CODE = ("blending", "e5", "encoders", "meaning", "pieces", "stages", "verdict")
+"""The modules whose change makes other stages of the same examples, beside those of the fast heads."""
+
+
+def load(
+    model: Model, data: TrainingData, cache_dir: Path | None = None, encoders: Sequence[Encoder] | None = None
+) -> Refiner | None:
+    """The refiner of `model`, shipped or kept in `cache_dir`, if it was trained for `data` by this very code and
+    content and one of its encoders is installed; else None: then `train` makes it. Loads no encoder."""
+    installed = available() if encoders is None else encoders
+    for folder in (SHIPPED, cache_dir):
+        kept = cache.load(folder / name(data)) if folder and installed else None
+        if kept is not None:
+            with suppress(KeyError, TypeError, ValueError, IndexError):  # not ours: as good as none
+                return _thawed(model, *kept, installed)
+    return None
+
+
+def train(
+    model: Model,
+    data: TrainingData,
+    cache_dir: Path | None = None,
+    encoders: Sequence[Encoder] | None = None,
+    *,
+    seeds: Path | None = None,
+    progress: Progress | None = None,
+) -> Refiner | None:
+    """Train the stages and keep them in `cache_dir`; None where no encoder is installed. What was encoded before is
+    found in `cache_dir`; else this takes about 20 ms a sentence and a minute more, on one processor: run it in a
+    process or thread of its own. The same input gives the same stages. Raises content.DataError for a seed that cannot
+    be used."""
+    installed = available() if encoders is None else encoders
+    if not installed:
+        return None
+    words = lexicon.load()
+    fitted = training.fit(words, data, seeds_of.load(words.aspects, seeds or seeds_of.DIRECTORY))
+    lessons = fitted.lessons
+    judged, asked = {"": fitted.judged}, {"": fitted.asked}
+    heads: dict[str, meaning.Heads] = {}
+    for encoder in installed:
+        rows = embedded(encoder, [*lessons.seeds, *lessons.meant], cache_dir, progress)
+        heads[encoder.name], judged[encoder.name], asked[encoder.name] = _taught(rows, lessons)
+    chains = {
+        " ".join(chain): _levels(("", *chain), fitted, judged, asked)
+        for size in range(1, len(heads) + 1)
+        for chain in combinations(heads, size)
+    }
+    arrays: dict[str, Any] = {}
+    for each, found in heads.items():
+        arrays |= meaning.frozen(found, each)
+    facts = {
+        "encoders": list(heads),
+        "chains": {chain: [blending.frozen(level) for level in levels] for chain, levels in chains.items()},
+        "examples": [lessons.seeds[place] for place in meaning.landmarks(len(lessons.seeds))],
+    }
+    if cache_dir:
+        with suppress(OSError):
+            cache.save(cache_dir / name(data), arrays, facts, packed=True)
+            cache.prune(cache_dir, "stages-*.npz", KEPT)
+    return _thawed(model, arrays, facts, installed)
+
+
+def _taught(rows: Floats, lessons: training.Lessons) -> tuple[meaning.Heads, Floats, Floats]:
+    """Heads over the rows of seeds and examples, and their answers to those that they were not shown."""
+    axes = meaning.axes(rows)
+    at = axes.of(rows)
+    seeds = len(lessons.seeds)
+    judging, judged = meaning.fit(at[:seeds], lessons.labels, None, _STIFFNESS, apart=False)
+    asking, asked = meaning.fit(at[seeds:], lessons.wanted, lessons.weight, _STIFFNESS, apart=True)
+    return meaning.Heads(axes, judging, asking), judged, asked
+
+
+def _levels(
+    chain: Sequence[str], fitted: training.Fitted, judged: dict[str, Floats], asked: dict[str, Floats]
+) -> list[Level]:
+    answers = [judged[name] for name in chain], [asked[name] for name in chain]
+    blends = [blending.first(fitted.heads)]
+    for known in range(2, len(chain) + 1):
+        blends.append(blending.fit(fitted.lessons, fitted.heads, *(each[:known] for each in answers)))
+    return blending.gates(fitted.lessons, fitted.heads, *answers, blends)
+
+
+def _thawed(model: Model, arrays: dict[str, Any], facts: dict[str, Any], installed: Sequence[Encoder]) -> Refiner:
+    known = [encoder for encoder in installed if encoder.name in facts["encoders"]]
+    first, *levels = map(blending.thawed, facts["chains"][" ".join(encoder.name for encoder in known)])
+    columns = model.heads.columns[-1].stop
+    examples = [str(text) for text in facts["examples"]]
+    stages = []
+    for encoder, level in zip(known, levels, strict=True):
+        heads = meaning.thawed(arrays, encoder.name)
+        if heads.columns != columns or level.blend.slopes.shape[1] != columns or heads.width != encoder.width:
+            raise ValueError("the stages do not fit the model")
+        stages.append(Stage(encoder, heads, level, examples))
+    # The fast heads' own calibration, to the last digit.
+    return Refiner(model, Level(blending.first(model.heads), first.gates), tuple(stages))
+
+
+def name(data: TrainingData) -> str:
+    """The file that `train` keeps."""
+    return f"stages-{fingerprint(data, CODE)}.npz"
+
+
+_STIFFNESS = 1.0
