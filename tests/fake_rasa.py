@@ -24,6 +24,7 @@ class FakeRasa(FakePlatform):
         self.trackers: dict[str, list[dict[str, Any]]] = {}
         self.keeps = False  # as SQL stores do: what is there already stays
         self.acts = True  # False: the action server cannot be reached
+        self.unlike: dict[str, Any] = {}  # what its domain has in place of ours
         self.said: list[dict[str, Any]] = []
         self._engine = engine
         self._domain = domain
@@ -33,6 +34,13 @@ class FakeRasa(FakePlatform):
         match call.method, call.path.strip("/").split("/"):
             case "POST", ["model", "parse"]:
                 return web.json_response(self.parse(body["text"]))
+            case "GET", ["domain"]:
+                domain = self._domain
+                lists = {kind: sorted(getattr(domain, kind)) for kind in ("intents", "actions")}
+                tables: dict[str, Any] = {
+                    kind: {name: {} for name in getattr(domain, kind)} for kind in ("responses", "slots", "forms")
+                }
+                return web.json_response({**lists, **tables} | self.unlike)
             case "PUT", ["conversations", name, "tracker", "events"]:
                 if not (self.keeps and name in self.trackers):
                     self.trackers[name] = list(body)

@@ -16,6 +16,7 @@ from bot.engine import Turn, UserMessage
 from bot.loop.remote import RasaDialogue
 from bot.loop.remote.breaker import FAILURES
 from bot.loop.remote.dialogue import conversation_id
+from bot.loop.remote.twin import TRUSTED
 
 LANE = "chat:web:default:+8613800138000"
 COMPLAINT = "快递三天没到，客服也不理我"
@@ -111,7 +112,7 @@ async def test_what_reaches_rasa_is_words_facts_and_no_address(rasa: FakeRasa) -
     assert said["input_channel"] == "web"
     assert said["metadata"]["earful"] == complaint()[0].metadata["earful"]
     assert not any("13800138000" in call.path for call in rasa.calls)
-    assert [call.method for call in rasa.calls] == ["PUT", "POST", "GET"]
+    assert [call.method for call in rasa.calls] == ["GET", "PUT", "POST", "GET"]
 
 
 async def test_a_tap_is_a_payload_and_words_never_are(rasa: FakeRasa) -> None:
@@ -136,16 +137,16 @@ async def test_a_tap_is_a_payload_and_words_never_are(rasa: FakeRasa) -> None:
         Fault(status=404, body=b"{}"),
     ],
 )
-@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("before", [0, 1, 2, 3])
 async def test_a_call_that_fails_is_the_embedded_engines_turn(rasa: FakeRasa, fault: Fault, before: int) -> None:
-    """Whichever of the three calls it is; the next turn is Rasa's again."""
+    """Whichever of the calls it is; the next turn is Rasa's again."""
     fine = [Fault(act="slow")] * before
     rasa.release()
     rasa.fail(*fine, fault)
     dialogue, local, _ = talking(rasa.url)
     said = await dialogue.turn(None, complaint()[0])
-    if before == 0 and fault.body == b'{"slots": {}}':
-        assert local.turns == 0  # what the first call answers is not looked at
+    if before == 1 and fault.body == b'{"slots": {}}':
+        assert local.turns == 0  # what a reset answers is not looked at
         return
     assert said == await embedded().turn(None, complaint()[0])
     assert local.turns == 1
@@ -170,12 +171,13 @@ async def test_a_server_that_is_not_there_is_soon_not_asked_any_more() -> None:
 async def test_a_server_of_which_one_call_in_three_fails_is_left_alone_too(rasa: FakeRasa) -> None:
     """A REST channel that is not there, or hangs, costs every customer a time-out otherwise."""
     rasa.release()
+    rasa.fail(Fault(act="slow"))
     for _ in range(FAILURES):
         rasa.fail(Fault(act="slow"), Fault(status=404))
     dialogue, local, asked = talking(rasa.url)
     for _ in range(FAILURES + 2):
         await dialogue.turn(None, complaint()[0])
-    assert len(rasa.calls) == 2 * FAILURES
+    assert len(rasa.calls) == 1 + 2 * FAILURES
     assert (asked.counted("refused"), asked.counted("resting"), local.turns) == (FAILURES, 2, FAILURES + 2)
 
 
@@ -276,6 +278,30 @@ async def test_responses_are_said_for_the_customers_channel(rasa: FakeRasa) -> N
     said = (await dialogue.turn(None, complaint()[0])).responses[0]
     assert said == (await embedded().turn(None, complaint()[0])).responses[0]
     assert "[[case_link]]" in said.text
+
+
+@pytest.mark.parametrize("kind", ["responses", "actions", "slots", "forms", "intents"])
+async def test_a_model_of_another_assistant_is_not_talked_to(rasa: FakeRasa, kind: str) -> None:
+    """It would leave out what it does not know, without a word; the log says what to do."""
+    names = sorted(getattr(assistant().domain, kind))
+    rasa.unlike = {kind: [name for name in names if name != "greet"][1:]}
+    dialogue, local, asked = talking(rasa.url)
+    with capture_logs() as logs:
+        assert await dialogue.turn(None, complaint()[0]) == await embedded().turn(None, complaint()[0])
+    assert (local.turns, asked.counted("another_assistant"), rasa.said) == (1, 1, [])
+    assert "train it again" in logs[0]["event"]
+
+
+async def test_a_model_that_changes_while_the_server_runs_is_noticed(rasa: FakeRasa) -> None:
+    """Within minutes; meanwhile one look serves many turns."""
+    dialogue, local, asked = talking(rasa.url)
+    for _ in range(3):
+        await dialogue.turn(None, complaint()[0])
+    assert sum(call.path == "/domain" for call in rasa.calls) == 1
+    rasa.unlike = {"responses": {}}
+    asked.clock.advance(TRUSTED)
+    await dialogue.turn(None, complaint()[0])
+    assert local.turns == 1
 
 
 async def test_a_session_that_is_over_ends_the_form_at_rasas_too(rasa: FakeRasa) -> None:

@@ -17,7 +17,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from bot.engine.extraction import clean
 from bot.engine.talk import Loop, Talk
 from bot.loop.remote.server import Ask, Failed, Server
 from bot.loop.remote.transcript import Step, Unusable, steps_of
+from bot.loop.remote.twin import Twin
 from bot.loop.remote.understanding import NEARLY_SURE, defused
 
 log = structlog.get_logger()
@@ -48,6 +49,10 @@ class RasaDialogue:
     server: Server
     assistant: Assistant
     embedded: Embedded
+    twin: Twin = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "twin", Twin(self.assistant.domain, self.server.breaker.clock))
 
     async def turn(self, tracker: dict[str, Any] | None, message: UserMessage) -> Turn:
         """As the embedded engine's. Raises ActionError where that one does."""
@@ -83,6 +88,7 @@ class RasaDialogue:
         }
 
         async def work(ask: Ask) -> dict[str, Any]:
+            await self.twin.check(ask)
             _mapping(await ask("PUT", f"{path}/events", events(talk, mark), {"include_events": "NONE"}))
             if not isinstance(await ask("POST", "/webhooks/rest/webhook", said), list):
                 raise ValueError("no messages")
@@ -159,13 +165,13 @@ def _kept(value: Any) -> Any:
 
 
 def _acted(domain: Domain, steps: list[Step]) -> bool:
-    """Whether something was said, and every action of ours left something behind. Where the action server cannot be
+    """Whether something was said, and the last action of ours left something behind. Where the action server cannot be
     reached Rasa goes on as if the action had nothing to say, and where its rules go round in circles it stops without a
     word. A turn that is meant to be silent is asked again in this process, which costs less than a customer without
     an answer."""
     ours = domain.actions.keys() | domain.forms.keys()
-    said = any(each.said is not None for each in steps)
-    return said and all(each.left_something or each.action not in ours for each in steps if each.said is None)
+    acted = [each.left_something for each in steps if each.said is None and each.action in ours]
+    return any(each.said is not None for each in steps) and (not acted or acted[-1])
 
 
 def _now(message: UserMessage) -> datetime | None:
