@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
+from test_loop_second_look import SAME, Slow, complain
+from web_parts import START, house
 
+from bot.contacts.service import Person, meet
 from bot.settings import load
 from bot.simulation.play import play
 from bot.simulation.scenario import read
+from bot.web.health import _waiting
 from storage.database import open_database
 from storage.prepared import Prepared
 from storage.schema import upgrade
@@ -36,27 +42,61 @@ OPEN_ONLY = {"ix_inbox_new", "ix_outbox_open", "ix_timers_due", "ix_conversation
 
 async def test_no_statement_of_a_journey_reads_a_whole_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own plan of every statement names an index, or one of what waits."""
+    with _said(monkeypatch) as statements:
+        for name in JOURNEYS:
+            await play(read(Path(__file__).parent / "scenarios" / f"{name}.yml"), load(environment={}), tmp_path)
+    await _check(statements, tmp_path, least=30)
+
+
+async def test_no_statement_beside_the_journeys_reads_a_whole_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sweeps, timers, the second look, metrics and what the business system tells: the more is stored, the more often
+    they come."""
+    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
+    await upgrade(database)
+    service = house(database, closer=Slow(SAME))
+    await complain(service)
+    places = [("sms", "a", "+1"), ("web", "default", "v1"), ("email", "a", "x@example.com")]
+    with _said(monkeypatch) as statements:
+        await service.turns.sweep()
+        await service.timers.fire()
+        await service.timers.next_due()
+        await service.delivery.sweep()
+        await service.delivery.abandon()
+        assert await service.second_look.look() == 1
+        await database.read(_waiting)
+        await database.write(lambda connection: meet(connection, Person(external_id="7"), places, START, "test"))
+    await database.close()
+    await _check(statements, tmp_path, least=15)
+
+
+@contextmanager
+def _said(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """Every statement that the product executes meanwhile."""
     statements: set[str] = set()
 
     def noted(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
         if not any("simulation" in Path(frame.filename).parts for frame in traceback.extract_stack(limit=40)):
             statements.add(statement)  # how the player looks at the outcome is not the product's
 
-    made = Prepared.__init__
+    run = Prepared._executed
 
-    def making(self: Prepared, *given: Any) -> None:
-        made(self, *given)
+    def running(self: Prepared, *given: Any) -> Any:
         statements.add(self.sql)
+        return run(self, *given)
 
-    monkeypatch.setattr(Prepared, "__init__", making)
+    monkeypatch.setattr(Prepared, "_executed", running)
     event.listen(Engine, "before_cursor_execute", noted)
     try:
-        for name in JOURNEYS:
-            await play(read(Path(__file__).parent / "scenarios" / f"{name}.yml"), load(environment={}), tmp_path)
+        yield statements
     finally:
         event.remove(Engine, "before_cursor_execute", noted)
+
+
+async def _check(statements: set[str], tmp_path: Path, *, least: int) -> None:
     worked = [text for text in statements if text.split(None, 1)[0] in ("SELECT", "UPDATE", "DELETE", "select")]
-    assert len(worked) > 30
+    assert len(worked) > least
     database = open_database(f"sqlite:///{tmp_path / 'plans.db'}")
     await upgrade(database)
     await database.close()

@@ -143,7 +143,7 @@ class Turns:
             rows = connection.execute(
                 select(inbox.c.lane)
                 .where(among(inbox.c.state, "new"), inbox.c.received_at <= before)
-                .order_by(inbox.c.id)
+                .order_by(inbox.c.received_at, inbox.c.id)  # by id alone SQLite would read all that ever came
                 .limit(500)
             )
             return list(dict.fromkeys(row[0] for row in rows))

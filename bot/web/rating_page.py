@@ -135,7 +135,8 @@ def _look_up(connection: Connection, id: int) -> Asked | None:
     if survey is None:
         return None
     lane, language = _place(connection, survey)
-    touchpoint = connection.execute(select(episodes.c.touchpoint).where(episodes.c.id == survey.episode_id)).scalar()
+    of = select(episodes.c.touchpoint).where(episodes.c.id == survey.episode_id)
+    touchpoint = None if survey.episode_id is None else connection.execute(of).scalar()
     opened = select(cases.c.id, cases.c.respond_by).where(
         cases.c.contact_id == survey.contact_id, cases.c.origin == f"survey:{survey.id}"
     )
