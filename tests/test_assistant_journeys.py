@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import bot.assistant
+from bot.actions.people import takes_back
 from bot.actions.registry import executor
 from bot.cases import numbers
 from bot.engine import Engine, Turn, UserMessage, load
@@ -280,6 +281,45 @@ async def test_a_complaint_that_is_taken_back_is_heard(language: str, words: str
     assert names(turn) == said
     assert names(await Customer(language).say("cancel", words)) == ["utter_nothing_to_cancel"]
     assert names(await Customer(language).say("cancel", "取消", **known)) == ["utter_nothing_to_cancel"]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("zh", "算了，我要去投诉你们"),
+        ("zh", "算了 不解决我就投诉"),
+        ("zh", "不管了我要投诉"),
+        ("zh", "取消订单我要投诉"),
+        ("zh", "算了，下次再反馈吧"),
+        ("en", "never mind, I'll file a complaint with the BBB"),
+        ("en", "forget it I will report you to the police"),
+        ("en", "forget it, I'll leave my feedback elsewhere"),
+        ("en", "cancel it or I will complain"),
+        ("en", "never mind, in that case."),
+    ],
+)
+async def test_who_goes_on_complaining_elsewhere_takes_nothing_back(language: str, words: str) -> None:
+    """A withdrawal cannot be undone: a "never mind" beside the word alone is none."""
+    known: dict[str, Any] = {"cases": [{"number": "1007", "state": "acknowledged", "urgency": "normal"}]}
+    turn = await Customer(language).say("cancel", words, **known)
+    assert (turn.commands, names(turn)) == ([], ["utter_nothing_to_cancel"])
+    urgent = {**LATE, "urgency": "urgent"}
+    turn = await Customer(language).say("cancel", words, understanding=urgent, **known)
+    assert did(turn) == ["open_case", "hand_off"]
+    turn = await Customer(language, owner="queue").say("cancel", words, understanding=urgent, **known)
+    assert did(turn) == ["open_case"]
+
+
+def test_every_example_of_a_withdrawal_is_understood_as_one() -> None:
+    """What the bot is taught to hear as "cancel" is carried out, but where only the context names the complaint."""
+    taught = [
+        line.removeprefix("      - ")
+        for language in LANGUAGES
+        for line in (HERE / "data" / "nlu" / f"withdraw_{language}.yml").read_text("utf-8").splitlines()
+        if line.startswith("      - ")
+    ]
+    assert len(taught) > 100
+    assert [words for words in taught if not takes_back(words)] == ["投错了，帮我撤回"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

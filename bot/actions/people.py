@@ -8,14 +8,33 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
+from bot.actions.complaining import open_case
 from bot.actions.facts import Facts
 from bot.actions.speech import Events, ask_for, end_form, hand_off, say, update_case
 from bot.engine.commands import NOTE_LIMIT
 
-_WITHDRAWS = re.compile(
-    r"投诉|反馈|举报|工单|追究|计较|\b(?:complain\w*|complaint|case|ticket|report|feedback)\b", re.IGNORECASE
+_NAMED_ZH, _NAMED_EN = (
+    "(?:投诉|反馈|举报|工单|追究|计较|立案)",
+    r"\b(?:complain\w*|case|ticket|report(?:ed)?|feedback)\b",
 )
-"""Beside a "never mind": it is the complaint that is taken back."""
+# Up to the complaint. What somebody says they will do instead cancels something else.
+_TO_ZH = "(?:(?!我要|就|去|直接|还是|订单)[^，。！？；,.!?;]){0,6}"
+_TO_EN = r"(?:(?!\b(?:(?<!what )i|will|going to|gonna|or)\b)[^,.!?;]){0,30}"
+_TAKES_BACK = re.compile(
+    rf"(?:取消|撤|别(?![逼怪])|懒得|(?<![得能])不(?![得能行然管给理处解])|没必要|当我?没){_TO_ZH}{_NAMED_ZH}"
+    rf"|{_NAMED_ZH}[^，。！？；,.!?;]{{0,6}}(?:取消|撤|算了|不算|作废|不用|不要|不必|错了|关了|结了)|撤诉"
+    r"|\b(?:cancel|withdraw\w*|drop(?:ping)?(?! (?:by|in)\b)|close|scrap|retract|undo|forget|never ?mind|nvm|disregard"
+    r"|ignore|no longer|take back|taking back|don't(?! make)|do not(?! make)|won't|not|no|no need|changed my mind)"
+    rf"{_TO_EN}{_NAMED_EN}|{_NAMED_EN}{_TO_EN}\b(?:back|withdrawn|dropped|cancell?ed|closed|by mistake)\b",
+    re.IGNORECASE,
+)
+_IN_CASE = re.compile(r"\b(?:just )?in (?:that |any |this |either |which )?case\b", re.IGNORECASE)
+
+
+def takes_back(text: str) -> bool:
+    """Whether a "never mind" says in so many words that the complaint is taken back, which cannot be undone.
+    "算了，我要去投诉你们" and "never mind, I will report you" say the contrary."""
+    return _TAKES_BACK.search(_IN_CASE.sub("", text.replace("\u2019", "'"))) is not None
 
 
 class AskPerson(Action):
@@ -55,9 +74,11 @@ class Cancel(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         facts = Facts(tracker)
-        withdrawn = facts.cases and _WITHDRAWS.search(facts.text)
+        withdrawn = bool(facts.cases) and takes_back(facts.text)
         if withdrawn:
             _withdraw(dispatcher, facts)
+        elif facts.urgency == "urgent":  # "forget it, I will report you": nothing of ours is over
+            return open_case(dispatcher, tracker, facts)
         if facts.queued:
             ask_for(dispatcher, "cancel_hand_off")
             if not withdrawn:
