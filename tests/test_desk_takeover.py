@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from desk_parts import Place, opened, texts
+from sqlalchemy import update
 
 from channels.base import Outgoing, Rejected, Sent
 from storage import tables
@@ -152,6 +153,22 @@ async def test_brackets_in_an_agents_words_are_the_agents(place: Place) -> None:
     assert [row["text"] for row in await place.rows(tables.outbox) if row["kind"] == "agent"] == [
         "Use [[case_number]] and [[nothing]] in the form {name}"
     ]
+
+
+async def test_a_case_that_has_come_further_is_not_set_back(place: Place) -> None:
+    """Who claims or answers a conversation moves its cases on, never back to where they were."""
+    ann = await place.agent()
+    talk = await place.say("I complain")
+    further = update(tables.cases).values(state="planned")
+    await place.service.database.write(lambda connection: connection.execute(further).rowcount)
+    await ann.do("claim", talk)
+    assert [row["state"] for row in await place.rows(tables.cases)] == ["planned"]
+    begun = update(tables.cases).values(state="in_progress")
+    await place.service.database.write(lambda connection: connection.execute(begun).rowcount)
+    await ann.reply(talk, "On it.", "k1")
+    assert [row["state"] for row in await place.rows(tables.cases)] == ["in_progress"]
+    moves = [row for row in await place.rows(tables.case_events) if row["kind"] == "moved" and row["actor"] != "bot"]
+    assert moves == []
 
 
 async def test_the_first_reply_answers_the_cases_of_the_conversation(place: Place) -> None:

@@ -272,10 +272,17 @@ def _moved(effects: Effects, case: Case, agent: Agent, *through: cases.State) ->
     """The case goes on by these steps, as far as they are ahead of it: each stands on its timeline."""
     old = cast(cases.State, case.state)
     for new in through:
-        if old != new and isinstance(cases.move(old, new, "staff"), cases.Move):
+        if old in _BEHIND[new]:
             effects.change_guarded(tables.cases, case.id, case.version, {"state": new})
             told(effects, case.id, "moved", actor=f"staff:{agent.id}", old=old, to=new, at=effects.now)
             old = new
+
+
+_BEHIND: dict[cases.State, frozenset[cases.State]] = {
+    "assigned": frozenset({"received", "acknowledged", "returned", "reopened"}),
+    "in_progress": frozenset({"assigned", "planned"}),
+}
+"""The states from which these are steps forward; others lead to them, too, but back."""
 
 
 def _tell(effects: Effects, text: str, kind: Kind) -> None:
