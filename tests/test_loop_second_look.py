@@ -171,6 +171,36 @@ async def test_more_cases_than_fit_are_looked_at_in_turn_and_old_ones_not_at_all
     assert slow.asked == [f"complain {number}" for number in range(AT_ONCE + 1)]
 
 
+async def test_what_is_looked_at_is_the_complaint_and_not_what_was_said_after_it(database: Database) -> None:
+    """A long one whole, though its title is cut short; and not the "yes" of the same moment."""
+    slow = Slow(SAME)
+    service = house(database, closer=slow)
+    await complain(service, "complain: it is late")
+    await complain(service, "yes please")
+    long = f"complain: {'so late ' * 40}and there is smoke"
+    await complain(service, long, "v2")
+    assert await service.second_look.look() == 2
+    assert slow.asked == ["complain: it is late", long]
+
+
+async def test_words_that_cannot_be_understood_keep_no_other_case_waiting(database: Database) -> None:
+    """The others are looked at, and it is not tried again for ever."""
+
+    class Choking(Slow):
+        def parse_many(self, texts: Sequence[str], **more: Any) -> list[Understanding]:
+            if "complain: choke" in texts:
+                raise IndexError("no such token")
+            return super().parse_many(texts, **more)
+
+    slow = Choking(SAME)
+    service = house(database, closer=slow)
+    for number, words in enumerate(("complain: a", "complain: choke", "complain: b")):
+        await complain(service, words, f"v{number}")
+    assert await service.second_look.look() == 3
+    assert slow.asked == ["complain: a", "complain: b"]
+    assert await service.second_look.look() == 0
+
+
 async def test_without_an_encoder_nothing_looks_twice(database: Database) -> None:
     """And nothing is marked as if it had."""
     service = house(database)

@@ -60,7 +60,7 @@ class Script:
         said = message.text
         steps: list[Response | Command]
         if "complain" in said:
-            steps = [Command(dict(COMPLAINT)), Response("Sorry. Your case is [[case_number]].")]
+            steps = [Command(COMPLAINT | {"summary": said}), Response("Sorry. Your case is [[case_number]].")]
         elif "person" in said:
             steps = [Command({"command": "hand_off", "reason": "asked"}), Response("Connecting you.")]
         elif "choose" in said:

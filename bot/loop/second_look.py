@@ -88,12 +88,12 @@ class SecondLook:
         unseen = await self.database.read(lambda connection: _unseen(connection, since))
         if not unseen:
             return 0
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._thread,
-            lambda: closer.parse_many([each.words for each in unseen], languages=[each.language for each in unseen]),
-        )
+        found = await asyncio.get_running_loop().run_in_executor(self._thread, _understood, closer, unseen)
         for each, understood in zip(unseen, found, strict=True):
-            await self._tell(each, understood)
+            if understood is None:
+                await self._settle(each)
+            else:
+                await self._tell(each, understood)
         return len(unseen)
 
     async def _tell(self, unseen: _Unseen, understood: Understanding) -> None:
@@ -106,9 +106,12 @@ class SecondLook:
         # Where others change the conversation all the time, the next round finds the case again.
         with contextlib.suppress(Conflict):
             if not await self.turns.act(unseen.lane, decide):
-                now = self.turns.now()
-                settled = update(cases).where(cases.c.id == unseen.id).values(looked_at=now)
-                await self.database.write(lambda connection: connection.execute(settled))
+                await self._settle(unseen)
+
+    async def _settle(self, unseen: _Unseen) -> None:
+        """There is nothing to put right: it is not looked at again."""
+        settled = update(cases).where(cases.c.id == unseen.id).values(looked_at=self.turns.now())
+        await self.database.write(lambda connection: connection.execute(settled).rowcount)
 
     def _correct(self, effects: Effects, case: Case, understood: Understanding) -> None:
         values: dict[str, Any] = {"looked_at": effects.now}
@@ -145,9 +148,20 @@ class SecondLook:
         return {"nature": list(natures), "aspect": list(aspect), "department": lead}
 
 
+def _understood(closer: Closer, unseen: Sequence[_Unseen]) -> list[Understanding | None]:
+    """None for words that cannot be understood: they keep no others waiting."""
+    try:
+        return [*closer.parse_many([each.words for each in unseen], languages=[each.language for each in unseen])]
+    except Exception as error:
+        if len(unseen) > 1:
+            return [found for each in unseen for found in _understood(closer, [each])]
+        log.error("a case cannot be looked at again", case=unseen[0].id, error=type(error).__name__)
+        return [None]
+
+
 def _unseen(connection: Connection, since: datetime) -> list[_Unseen]:
     waiting = (
-        select(cases.c.id, cases.c.conversation_id, cases.c.title, cases.c.language, cases.c.origin, cases.c.opened_at)
+        select(cases.c.id, cases.c.conversation_id, cases.c.title, cases.c.language, cases.c.opened_at)
         .add_columns(conversations.c.lane)
         .join(conversations, conversations.c.id == cases.c.conversation_id)
         .where(cases.c.looked_at.is_(None), cases.c.opened_at > since)
@@ -156,13 +170,14 @@ def _unseen(connection: Connection, since: datetime) -> list[_Unseen]:
     )
     found = []
     for row in connection.execute(waiting).all():
-        # A title is cut short; the message that opened the case is not.
+        # A title is cut short; the message that it is the beginning of is not. Another may have come after it, as a
+        # "yes" to whether it shall become a case.
         words = select(messages.c.text).where(
             messages.c.conversation_id == row.conversation_id,
             messages.c.author == "customer",
             messages.c.created_at <= row.opened_at,
         )
         last = connection.execute(words.order_by(messages.c.id.desc()).limit(1)).scalar()
-        text = last if row.origin == "conversation" and last else row.title
+        text = last if last and last.strip().startswith(row.title) else row.title
         found.append(_Unseen(row.id, row.lane, text, cast(Language, row.language)))
     return found
