@@ -20,7 +20,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 
 LOST: Mapping[Task, float] = {"sentiment": 0.0, "nature": 0.02, "intent": 0.005}
 """So many of all texts, at most, may be answered worse than if every encoder were asked about every text. Natures gain
-most from encoders and would send them every complaint."""
+most from encoders, and would send them every complaint."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ def gates(
         for task in TASKS:
             sure, right = marked[task]
             order = np.argsort(-sure, kind="stable")
-            lost = np.cumsum((marks[-1][task][1].astype(int) - right)[order])
+            # What is sure whatever its score (praise has no other nature) is not for this gate to judge.
+            lost = np.cumsum(((marks[-1][task][1].astype(int) - right) * (sure < 1))[order])
             stops = np.flatnonzero(lost <= LOST[task] * len(order))
             found[task] = float(sure[order[stops[-1]]]) if len(stops) else 2.0
         levels.append(Level(blend, found))
