@@ -42,7 +42,7 @@ rasa-check: $(READY) ## the assistant under a real Rasa 3.6, beside our engine (
 	@$(BIN)/python -m bench.rasa
 
 lock: $(READY) ## resolve requirements.lock again from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/uv pip compile pyproject.toml --group dev --extra encoders --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
 
 clean: ## remove what the other habits made (not ./data)

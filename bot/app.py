@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
-from bot.loop.local import Closer, LocalModel
+from bot.loop.local import PATIENCE, Closer, LocalModel
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
 from bot.loop.polling import Polled, poll
@@ -48,7 +49,8 @@ from bot.web.server import application
 from channels.base import Adapter, Capabilities
 from channels.http import Http
 from channels.registry import adapter_class
-from nlu import model
+from nlu import model, stages
+from nlu.encoders import Encoder, available
 from nlu.rating import rating
 from storage.database import Database, open_database
 from storage.schema import upgrade
@@ -79,10 +81,12 @@ async def opened(
     adapters: Callable[[Http], Adapters] | None = None,
     models: Path | None = None,
     alone: bool = True,
+    patience: float | None = PATIENCE,
 ) -> AsyncIterator[Service]:
     """A service that is wired and migrated, but does nothing by itself: `running` makes it work. Raises ContentError,
     SettingsError, AlreadyRunning, NewerSchema. `alone` False: only to look, beside a service at work. `models`: where
-    trained models are kept, if not in data_dir."""
+    trained models are kept, if not in data_dir. `patience`: seconds that a reply may wait to be understood better, None
+    where no customer waits."""
     content = contents.load(settings.assistant_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
@@ -99,7 +103,7 @@ async def opened(
         await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
         engines = Engines(settings, clock or SystemClock(), content, articles(content))
         stack.push_async_callback(engines.close)
-        mind = local_mind(content, models or settings.data_dir / "models")
+        mind = local_mind(content, models or settings.data_dir / "models", patience)
         talks, understands = engines.talks(mind.talks), engines.understands(mind.understands)
         mind = replace(mind, talks=talks, understands=understands, counts=engines.counts)
         service = wire(settings, clock or SystemClock(), database, content, made, mind, server_secret(settings))
@@ -131,10 +135,21 @@ class Mind:
     counts: dict[str, int] = field(default_factory=dict)  # what became of calls to other engines
 
 
-def local_mind(content: Content, models: Path) -> Mind:
-    """All of it in this process; models are kept in `models`."""
+@cache
+def _encoders() -> Sequence[Encoder]:
+    """Those that are installed, their weights loaded once for a process."""
+    return available()
+
+
+def local_mind(content: Content, models: Path, patience: float | None = PATIENCE) -> Mind:
+    """All of it in this process; models are kept in `models`. It looks twice where an encoder is installed and was
+    trained for this content: Earful's own comes so, an operator's with `earful nlu train`."""
     trained = model.load_or_train(content.training, models)
-    return Mind(LocalModel(trained), Engine(content.assistant, executor()), Index(articles(content)))
+    closer = stages.load(trained, content.training, models, _encoders())
+    if closer is None and _encoders():
+        log.info("encoders are installed, but not trained for this content: run `earful nlu train`")
+    understands = LocalModel(trained, closer, patience)
+    return Mind(understands, Engine(content.assistant, executor()), Index(articles(content)), closer)
 
 
 def wire(

@@ -8,9 +8,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import pytest
-
-from bot.loop import local
 from bot.loop.local import CLOSER_AT_ONCE, LocalModel
 from nlu.model import FALLBACK, Model
 from nlu.understanding import Intent, Language, Sentiment, Understanding
@@ -74,16 +71,16 @@ async def test_a_flood_of_nonsense_is_not_all_looked_at() -> None:
     assert found == ["complain"] * CLOSER_AT_ONCE + [FALLBACK] * 3
 
 
-async def test_a_slow_look_is_not_waited_for_and_not_asked_again_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_look_is_not_waited_for_and_not_asked_again_meanwhile() -> None:
     """The fast answer stands, at once while the look is still busy; afterwards it is asked again."""
-    monkeypatch.setattr(local, "PATIENCE", 0.0)
     slow = Slow()
     tried = model(slow)
+    tried.patience = 0.0
     assert await names(tried, "odd") == [FALLBACK]
     assert await names(tried, "other") == [FALLBACK]
     assert slow.asked == ["odd"]
     slow.go.set()
-    monkeypatch.setattr(local, "PATIENCE", 60.0)
+    tried.patience = None
     async with asyncio.timeout(60):
         while await names(tried, "third") != ["complain"]:
             pass  # it gives way by itself

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlu import model, rasa_data
+from nlu import model, rasa_data, stages
+from nlu.encoders import available
 from nlu.evaluate import Parser, Searcher
+from nlu.hybrid import Hybrid
 from nlu.retrieval import Entry, Retriever
 
 ASSISTANT = Path(__file__).parent.parent.parent / "bot" / "assistant" / "data" / "nlu"
@@ -23,6 +25,8 @@ class Engine:
 
 
 def load(models: Path) -> Engine:
-    """Earful as shipped, with its trained model kept in `models`: trained there if it is not there yet."""
-    ours = model.load_or_train(rasa_data.read(ASSISTANT), models)
-    return Engine(quick=ours, full=ours)
+    """Earful as shipped, with the encoders that are installed; what is not shipped is trained and kept in `models`."""
+    data = rasa_data.read(ASSISTANT)
+    ours = model.load_or_train(data, models)
+    closer = stages.load(ours, data, models) or stages.train(ours, data, models)
+    return Engine(ours, closer or ours, lambda entries: Hybrid(entries, available(), models))

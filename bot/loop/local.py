@@ -43,10 +43,12 @@ class Closer(Protocol):
 @dataclass(slots=True)
 class LocalModel:
     """`closer` is asked, off the event loop, where the fast heads have no intent for a text. It is never waited for
-    longer than PATIENCE, nor asked while it is busy: then "not understood" stands, as it does without one."""
+    longer than `patience` seconds (None: as long as it takes, where no customer waits), nor asked while it is busy:
+    then "not understood" stands, as it does without one."""
 
     model: Model
     closer: Closer | None = None
+    patience: float | None = PATIENCE
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "closer-look"))
     _busy: bool = False
 
@@ -74,7 +76,7 @@ class LocalModel:
             self._thread, lambda: closer.parse_many(texts, languages=languages, needs=_A_REPLY_NEEDS)
         )
         looking.add_done_callback(self._looked)
-        done, _ = await asyncio.wait([looking], timeout=PATIENCE)
+        done, _ = await asyncio.wait([looking], timeout=self.patience)
         return looking.result() if done and looking.exception() is None else []
 
     def _looked(self, looking: asyncio.Future[list[Understanding]]) -> None:

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 16
 EVERY = 2.0
-"""Seconds between two searches for new cases."""
+"""Seconds between two looks: with AT_ONCE it bounds what a flood of complaints may take of the processor."""
 TOO_LATE = timedelta(hours=1)
 """A case older than this was not looked at for want of an encoder, or during an outage: people have seen it since."""
 _WEIGHT: dict[str, int] = {"normal": 0, "important": 1, "urgent": 2}
@@ -71,12 +71,10 @@ class SecondLook:
         try:
             while True:
                 try:
-                    looked = await self.look()
+                    await self.look()
                 except Exception as error:
                     log.error("the second look failed; it is tried again", error=type(error).__name__)
-                    looked = 0
-                if looked < AT_ONCE:
-                    await asyncio.sleep(EVERY)
+                await asyncio.sleep(EVERY)
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
 

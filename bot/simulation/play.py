@@ -38,7 +38,9 @@ async def play(scenario: Scenario, settings: Settings, models: Path | None = Non
             update={"data_dir": Path(place), "database_url": None, "channels": {}, **scenario.settings}
         )
         clock = ManualClock(scenario.start)
-        async with opened(private, clock=clock, adapters=lambda _: all_channels(), models=models) as service:
+        async with opened(
+            private, clock=clock, adapters=lambda _: all_channels(), models=models, patience=None
+        ) as service:
             player = _Player(scenario, service, clock)
             for step in scenario.steps:
                 await player.advance(scenario.start + step.after)
