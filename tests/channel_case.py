@@ -36,7 +36,7 @@ from channels.http import Http
 PUBLIC_URL = "https://earful.example/hooks"
 FIXTURES = Path(__file__).parent / "fixtures"
 NOWHERE = "http://127.0.0.1:9"  # the discard port: for adapters that only parse
-PATIENCE = 0.15  # seconds an adapter waits for a platform that hangs
+PATIENCE = 1.0  # seconds an adapter waits for a platform that hangs
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("\ud800\x00"),
