@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from test_nlu_heldout import assistant, trained
+from understanding_stages import SEEDS, small
 
-from nlu import cache
+from nlu import cache, model
 from nlu.model import FALLBACK, KEPT, fingerprint, load_or_train, train
 from nlu.rasa_data import TrainingData
 from nlu.understanding import Intent
@@ -24,9 +27,10 @@ TEXTS = [
 ]  # fmt: skip
 
 
-def test_the_same_examples_give_the_same_model() -> None:
+def test_the_same_examples_give_the_same_model(tmp_path: Path) -> None:
     """Training has no chance in it: twice is the same to the last bit."""
-    one, other = train(assistant()), train(assistant())
+    (tmp_path / "en.yml").write_text(SEEDS, encoding="utf-8")
+    one, other = train(assistant(), tmp_path), train(assistant(), tmp_path)
     assert one.heads.vocabulary == other.heads.vocabulary
     assert np.array_equal(one.heads.weights, other.heads.weights)
     assert one.heads.calibration == other.heads.calibration
@@ -160,8 +164,17 @@ def test_entities_come_from_rules_and_from_the_training_data() -> None:
     assert [entity.start for entity in found.entities] == sorted(entity.start for entity in found.entities)
 
 
+@pytest.fixture(scope="module", name="quickly")
+def _quickly() -> Iterator[None]:
+    """What is kept and found does not depend on how much was learnt: here it is learnt from a handful of seeds."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "en.yml").write_text(SEEDS, encoding="utf-8")
+        patch.setattr(model, "train", lambda data, seeds=None: train(data, seeds or Path(folder)))
+        yield
+
+
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory, quickly: None) -> Path:
     """The file that a first start leaves."""
     folder = tmp_path_factory.mktemp("models")
     load_or_train(assistant(), folder)
@@ -177,7 +190,7 @@ def test_a_trained_model_is_kept_and_found(once: Path) -> None:
     assert time.process_time() - before < 10.0
     assert list(once.parent.iterdir()) == [once]
     assert once.stat().st_mtime_ns == written
-    assert second.parse_many(TEXTS) == trained().parse_many(TEXTS)
+    assert second.parse_many(TEXTS) == small().parse_many(TEXTS)
     assert once.stat().st_size < 15_000_000
 
 
@@ -198,7 +211,7 @@ def test_other_examples_make_another_model(once: Path, tmp_path: Path) -> None:
 def test_a_damaged_cache_is_trained_again(once: Path, tmp_path: Path, damage: str) -> None:
     """A file that is cut, garbled, or not a model at all costs the training, never the start."""
     kept = Path(shutil.copy(once, tmp_path))
-    good = trained().parse_many(TEXTS)
+    good = small().parse_many(TEXTS)
     whole = kept.read_bytes()
     if damage == "cut":
         kept.write_bytes(whole[: len(whole) // 2])
@@ -217,6 +230,7 @@ def test_a_damaged_cache_is_trained_again(once: Path, tmp_path: Path, damage: st
     assert not list(tmp_path.glob(".*")), "no half-written file is left behind"
 
 
+@pytest.mark.usefixtures("quickly")
 def test_without_a_place_for_the_cache_the_service_still_starts(tmp_path: Path) -> None:
     """A cache folder that cannot be made is no reason not to start."""
     blocked = tmp_path / "file"
