@@ -103,7 +103,7 @@ async def opened(
         await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
         engines = Engines(settings, clock or SystemClock(), content, articles(content))
         stack.push_async_callback(engines.close)
-        mind = local_mind(content, models or settings.data_dir / "models", patience)
+        mind = local_mind(content, models or settings.data_dir / "models", patience, encoders=settings.encoders)
         talks, understands = engines.talks(mind.talks), engines.understands(mind.understands)
         mind = replace(mind, talks=talks, understands=understands, counts=engines.counts)
         service = wire(settings, clock or SystemClock(), database, content, made, mind, server_secret(settings))
@@ -141,12 +141,12 @@ def _encoders() -> Sequence[Encoder]:
     return available()
 
 
-def local_mind(content: Content, models: Path, patience: float | None = PATIENCE) -> Mind:
-    """All of it in this process; models are kept in `models`. It looks twice where an encoder is installed and was
-    trained for this content: Earful's own comes so, an operator's with `earful nlu train`."""
+def local_mind(content: Content, models: Path, patience: float | None = PATIENCE, *, encoders: bool = False) -> Mind:
+    """All of it in this process; models are kept in `models`. With `encoders` it looks twice, where they are installed
+    and were trained for this content: Earful's own comes so, an operator's with `earful nlu train`."""
     trained = model.load_or_train(content.training, models)
-    closer = stages.load(trained, content.training, models, _encoders())
-    if closer is None and _encoders():
+    closer = stages.load(trained, content.training, models, _encoders()) if encoders else None
+    if encoders and closer is None and _encoders():
         log.info("encoders are installed, but not trained for this content: run `earful nlu train`")
     understands = LocalModel(trained, closer, patience)
     return Mind(understands, Engine(content.assistant, executor()), Index(articles(content)), closer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -49,8 +48,7 @@ def _data() -> tempfile.TemporaryDirectory[str]:
 
 @cache
 def mind() -> app.Mind:
-    """Nothing looks twice: what a call changes is what it changes."""
-    return replace(app.local_mind(content(), Path(_data().name), patience=None), closer=None)
+    return app.local_mind(content(), Path(_data().name))
 
 
 class Place:
