@@ -73,7 +73,7 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
         async with running(service):
             gc.collect()
             gc.freeze()  # what was made at start lives as long as we do
-            gc.set_threshold(50_000, 20, 100)
+            gc.set_threshold(50_000, 20, 100)  # a batch of turns makes tens of thousands of objects, hardly one a cycle
             _greet(settings, port, one_time, time.perf_counter() - started)
             await stop.wait()
             click.echo("Stopping: no new requests; what is under way is finished.", err=True)

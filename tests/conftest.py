@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from playwright.async_api import Browser
+from web_parts import Site, site
 
 from storage.database import Database, open_database
 from storage.schema import upgrade
@@ -50,6 +51,22 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     await upgrade(opened)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    """A migrated, empty database, for what does not differ between the two."""
+    opened = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
+    await upgrade(opened)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def place(sqlite: Database) -> AsyncIterator[Site]:
+    """A service whose bot answers from a script, and its server; it does nothing by itself."""
+    async with site(sqlite) as made:
+        yield made
 
 
 async def new_database(server: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,19 +14,15 @@ from pydantic import SecretStr
 from bot.api import tokens
 from bot.api.routes import OPERATIONS
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 Client = TestClient[Any, Any]
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
+def place(sqlite: Database) -> Place:
     """Over SQLite: what is refused never reaches the store."""
-    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    yield Place(database)
-    await database.close()
+    return Place(sqlite)
 
 
 @pytest.fixture

@@ -23,13 +23,10 @@ pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    """A service at work whose bot answers from a script."""
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made, app.running(made.service):
-        yield made
-    await store.close()
+async def place(place: Site) -> AsyncIterator[Site]:
+    """At work."""
+    async with app.running(place.service):
+        yield place
 
 
 @pytest.fixture(scope="module")

@@ -23,20 +23,16 @@ from bot.staff import sessions
 from bot.staff.service import ensure_admin
 from bot.web.server import serve
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
+async def place(sqlite: Database) -> AsyncIterator[Place]:
     """A service at work, whose bot answers from a script."""
-    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    async with opened(database) as place, app.running(place.service):
+    async with opened(sqlite) as place, app.running(place.service):
         yield place
-    await database.close()
 
 
 class Screen(browser_parts.Screen):

@@ -333,7 +333,7 @@ async def test_a_lane_that_cannot_even_be_buried_in_words_holds_nobody_else_up(d
 
 
 async def test_a_batch_that_takes_long_holds_up_nobody_who_comes_after(database: Database) -> None:
-    """Small batches wait for each other, but not for what waits for somebody else's server."""
+    """Another batch is decided while one waits for somebody else's server."""
     rig = Rig(database)
     begun, answered, quick = asyncio.Event(), asyncio.Event(), asyncio.Event()
     decide = rig.policy.decide

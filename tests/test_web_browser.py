@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 from browser_parts import NEEDS_CHROMIUM, PHONE, SCRIPT, ZOOMED, Screen, says, screen
 from playwright.async_api import Browser, expect
-from web_parts import START, Site, site
+from web_parts import START, Site
 
 from bot import app
 from bot.loop.effects import Effects, Option
@@ -20,20 +19,15 @@ from bot.web.form_page import form_link
 from bot.web.server import serve
 from bot.web.visitors import known
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
 
 pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    """A service at work whose bot answers from a script."""
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made, app.running(made.service):
-        yield made
-    await store.close()
+async def place(place: Site) -> AsyncIterator[Site]:
+    """At work."""
+    async with app.running(place.service):
+        yield place
 
 
 # ---- what is shown ----

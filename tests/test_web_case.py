@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from page_parts import SCRIPT, Reader, case_of
-from web_parts import Site, site
+from web_parts import Site
 
 from bot.cases import numbers
 from bot.loop.cases import told
 from bot.loop.effects import Effects
 from bot.loop.state import LaneState
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
 
 
 async def test_a_case_shows_where_it_stands_and_nothing_of_what_staff_note_among_themselves(place: Site) -> None:

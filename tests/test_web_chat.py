@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from web_parts import START, Guest, Site, new_id, site
@@ -15,18 +13,7 @@ from bot.loop.state import LaneState
 from bot.web.hearing import OF_VISITOR
 from bot.web.transcript import BEHIND, PAGE
 from storage import tables
-from storage.database import Database, open_database
-from storage.schema import upgrade
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
-
+from storage.database import Database
 
 # ---- what is said ----
 

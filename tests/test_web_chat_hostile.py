@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import json
 import socket
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,6 @@ from bot.web.transcript import PAGE
 from storage import tables
 from storage.database import open_database
 from storage.schema import upgrade
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
-
 
 # ---- who they are ----
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,6 @@ from storage.database import open_database
 from storage.schema import upgrade
 
 ONE = Rate(burst=1, per_second=1)
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
 
 
 # ---- the page and the widget ----

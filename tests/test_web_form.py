@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import html
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from page_parts import SCRIPT, Reader
-from web_parts import Site, site
+from web_parts import Site
 
 from bot.cases import numbers
 from bot.web.form_page import form_link
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
 
 
 async def filled(place: Site, **fields: str) -> Reader:

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
-from web_parts import START, Site, new_id, site
+from web_parts import START, Site, new_id
 
 from bot.web.limits import REMEMBERED, Limits, Rate, sender
-from storage.database import open_database
-from storage.schema import upgrade
 
 ONE = Rate(burst=1, per_second=1)
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
 
 
 # ---- health ----

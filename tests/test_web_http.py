@@ -6,29 +6,17 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from web_parts import Site, new_id, site
+from web_parts import Site, new_id
 
 from bot.web import chat
 from bot.web.hearing import largest
 from bot.web.limits import Rate
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
 
 ONE = Rate(burst=1, per_second=1)
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
 
 
 class Caller:

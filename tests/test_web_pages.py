@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from page_parts import Reader, case_of, surveyed
-from web_parts import SECRET, Site, site
+from web_parts import SECRET, Site
 
 from bot import tokens
 from bot.links import CASE, FORM, SURVEY
 from bot.web.form_page import form_link
-from storage.database import open_database
-from storage.schema import upgrade
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
 
 
 async def test_looking_at_a_page_writes_nothing(place: Site) -> None:

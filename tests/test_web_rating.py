@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from page_parts import SCRIPT, Reader, surveyed
-from web_parts import SECRET, Site, site
+from web_parts import SECRET, Site
 
 from bot import tokens
 from bot.cases import numbers
@@ -22,17 +20,6 @@ from bot.web import nonces
 from bot.web.rating_page import layout
 from storage import tables
 from storage.changes import Insert
-from storage.database import open_database
-from storage.schema import upgrade
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as made:
-        yield made
-    await store.close()
 
 
 async def test_a_rating_is_one_tap_then_one_question_then_thanks(place: Site) -> None:

@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import structlog
 
+from nlu.blending import Task
 from nlu.model import FALLBACK, Model
 from nlu.understanding import Language, Understanding
 
@@ -23,8 +24,6 @@ CLOSER_AT_ONCE = 8
 PATIENCE = 0.4
 """Seconds that a batch of replies waits for the closer look at most."""
 
-
-Task: TypeAlias = Literal["intent", "sentiment", "nature"]
 _A_REPLY_NEEDS: tuple[Task, ...] = ("intent",)
 
 

@@ -27,12 +27,7 @@ T = TypeVar("T")
 
 LANES_A_BATCH = 64
 BATCHES_AT_ONCE = 2
-"""While one waits for its commit the next is decided,"""
-WORTH = LANES_A_BATCH // 2
-"""if it is this large: half of a small batch's cost is the batch itself, so the few that come meanwhile wait together,
-"""
-TOGETHER = 0.05
-"""for so many seconds: a batch that waits for another's server, or out an outage, holds nobody up."""
+"""While one waits for its commit the next is decided."""
 
 TRIES = 3
 CONFLICTS = 10
@@ -88,8 +83,6 @@ class Turns:
         try:
             while True:
                 await self._lanes.some()
-                if running and self._lanes.waiting < WORTH:
-                    await asyncio.wait(running, timeout=TOGETHER, return_when=asyncio.FIRST_COMPLETED)
                 await slots.acquire()
                 taken = self._lanes.take(LANES_A_BATCH)
                 if not taken:
