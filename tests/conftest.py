@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import uuid
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
 from playwright.async_api import Browser
+from sqlalchemy import make_url
 from web_parts import Site, site
 
 from storage.database import Database, open_database
 from storage.schema import upgrade
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -41,25 +48,45 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """A migrated, empty database: each test that asks for it runs over both."""
-    if request.param == "sqlite":
-        opened = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    else:
-        opened = open_database(await new_database(request.getfixturevalue("postgres_server")))
-    await upgrade(opened)
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database, to be copied: migrating anew costs more than most tests."""
+    path = tmp_path_factory.mktemp("sqlite") / "earful.db"
+    _at_once(_migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> str:
+    """The name of a migrated, empty database, to be copied."""
+    url = _at_once(new_database(postgres_server))
+    _at_once(_migrate(url))
+    return str(make_url(url).database)
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[Database]:
+    """A migrated, empty database, for what does not differ between the two."""
+    path = tmp_path / "earful.db"
+    shutil.copyfile(migrated_sqlite, path)
+    opened = open_database(f"sqlite:///{path}")
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    """A migrated, empty database, for what does not differ between the two."""
-    opened = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(opened)
+async def postgresql(postgres_server: str, migrated_postgres: str) -> AsyncIterator[Database]:
+    """A migrated, empty database, for what SQLite cannot do."""
+    opened = open_database(await new_database(postgres_server, migrated_postgres))
     yield opened
     await opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """A migrated, empty database: each test that asks for it runs over both."""
+    found: Database = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture
@@ -69,12 +96,25 @@ async def place(sqlite: Database) -> AsyncIterator[Site]:
         yield made
 
 
-async def new_database(server: str) -> str:
+async def new_database(server: str, like: str = "template1") -> str:
+    """The address of another database on this server, a copy of the one named."""
     name = f"t{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(server.replace("/?", "/postgres?"))
-    await admin.execute(f"create database {name}")
+    await admin.execute(f"create database {name} template {like} strategy file_copy")
     await admin.close()
     return server.replace("/?", f"/{name}?")
+
+
+async def _migrate(url: str) -> None:
+    database = open_database(url)
+    await upgrade(database)
+    await database.close()
+
+
+def _at_once(work: Coroutine[Any, Any, T]) -> T:
+    """Done in a loop of its own, whatever loop runs here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @pytest.hookimpl(wrapper=True)
