@@ -8,7 +8,7 @@ import fcntl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from bot.clock import Clock, SystemClock
 from bot.content import Content
 from bot.engine import Engine
 from bot.engines import Engines
+from bot.installation import identity, same_secret
 from bot.knowledge import service as knowledge
 from bot.knowledge.index import Article, Index
 from bot.links import Links
@@ -31,17 +32,20 @@ from bot.loop.cases import Desk
 from bot.loop.commenting import Commenting
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
+from bot.loop.following import Following
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.local import PATIENCE, Closer, LocalModel
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
 from bot.loop.polling import Polled, poll
+from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
+from bot.loop.shares import Shares, lane_of_place
 from bot.loop.talking import Answers, Talking, Talks
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
-from bot.service import Service
+from bot.service import Role, Service
 from bot.settings import Settings, SettingsError, server_secret
 from bot.web import chat, health, hooks, pages
 from bot.web.live import Live
@@ -54,6 +58,7 @@ from nlu.encoders import Encoder, available
 from nlu.rating import rating
 from storage.database import Database, open_database
 from storage.schema import upgrade
+from storage.stream import Stream, client
 
 log = structlog.get_logger()
 
@@ -82,11 +87,18 @@ async def opened(
     models: Path | None = None,
     alone: bool = True,
     patience: float | None = PATIENCE,
+    role: Role = "all",
 ) -> AsyncIterator[Service]:
     """A service that is wired and migrated, but does nothing by itself: `running` makes it work. Raises ContentError,
     SettingsError, AlreadyRunning, NewerSchema. `alone` False: only to look, beside a service at work. `models`: where
     trained models are kept, if not in data_dir. `patience`: seconds that a reply may wait to be understood better, None
-    where no customer waits."""
+    where no customer waits. `role`: a gateway takes in and leaves the turns to others, a worker
+    has no faces; both only on PostgreSQL."""
+    if role != "all" and settings.database.startswith("sqlite"):
+        raise SettingsError(
+            "SQLite is for one process that does everything: run `earful serve` alone, or set EARFUL_DATABASE_URL to a "
+            "postgresql://… address for several"
+        )
     content = contents.load(settings.assistant_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
@@ -106,7 +118,20 @@ async def opened(
         mind = local_mind(content, models or settings.data_dir / "models", patience, encoders=settings.encoders)
         talks, understands = engines.talks(mind.talks), engines.understands(mind.understands)
         mind = replace(mind, talks=talks, understands=understands, counts=engines.counts)
-        service = wire(settings, clock or SystemClock(), database, content, made, mind, server_secret(settings))
+        secret = server_secret(settings)
+        shared = not database.url.startswith("sqlite")
+        if shared:
+            await same_secret(database, secret, given=settings.secret is not None)
+        shares = Shares(database if shared else None, works=role != "gateway", exclusive=_polled(made))
+        service = wire(settings, clock or SystemClock(), database, content, made, mind, secret, shares)
+        service.role = role
+        if shared and settings.redis_url:
+            redis, router, told = client(settings.redis_url), service.router, service.live.changed
+            space = await identity(database)
+            router.stream = Stream(
+                redis, space, shares.me, lambda: shares.parts, router.woken, None if role == "worker" else told
+            )
+            stack.push_async_callback(router.stream.close)
         if alone and settings.database.startswith("sqlite"):
             lost = await service.delivery.abandon()
             if lost:
@@ -160,11 +185,14 @@ def wire(
     adapters: Adapters,
     mind: Mind,
     secret: bytes,
+    shares: Shares | None = None,
 ) -> Service:
-    """Every part given what it needs."""
+    """Every part given what it needs. Without `shares` everything is this process's."""
     links = Links(settings.address, secret)
     live = Live()
     lanes = Lanes()
+    shares = shares or Shares(None)
+    router = Router(shares, lanes.wake, lambda places: delivery.hint(places), live.changed)  # noqa: PLW0108 - made below
     desk = Desk(content.departments, content.deadlines, content.calendar, links)
     asking = Asking(content.surveys, desk, links, content.notices, mind.typed_rating)
     talking = Talking(mind.talks, mind.answers, desk, content.surveys, settings.company)
@@ -185,11 +213,12 @@ def wire(
         database,
         clock,
         lambda channel, account: adapters.get((channel, account)),
-        live.changed,
-        lanes.wake,
+        router.changed,
+        router.wake,
         [channel for channel, capabilities in by_channel.items() if capabilities.idempotent],
+        mine=lambda place: shares.mine(lane_of_place(place)),
     )
-    turns = Turns(database, clock, policy, lanes, delivery.hint, live.changed)
+    turns = Turns(database, clock, policy, lanes, router.hint, router.changed, shares.mine)
     return Service(
         settings=settings,
         clock=clock,
@@ -200,10 +229,10 @@ def wire(
         links=links,
         live=live,
         lanes=lanes,
-        intake=Intake(database, clock, lanes.wake),
+        intake=Intake(database, clock, router.wake),
         policy=policy,
         turns=turns,
-        timers=Timers(database, clock, lanes.wake),
+        timers=Timers(database, clock, router.wake),
         delivery=delivery,
         episodes=Episodes(
             database,
@@ -213,32 +242,41 @@ def wire(
             lambda channel, account: found.capabilities if (found := adapters.get((channel, account))) else None,
         ),
         people=People(database, turns, asking, content.notices),
-        second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer),
+        second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer, shares.mine),
+        shares=shares,
+        router=router,
         counts=mind.counts,
     )
 
 
 def web_application(service: Service) -> web.Application:
-    """Every face that is reached over HTTP."""
+    """Every face that is reached over HTTP; of a worker, its health."""
+    if service.role == "worker":
+        return application(service, [health.routes])
     return application(service, [hooks.routes, health.routes, chat.routes, pages.routes, desk.routes, api.routes])
 
 
 @contextlib.asynccontextmanager
 async def running(service: Service) -> AsyncIterator[None]:
-    """The loop at work: turns, delivery, timers, sweeps. At the end what is under way is finished."""
-    tasks = [
-        asyncio.create_task(service.turns.run(), name="turns"),
-        asyncio.create_task(_sweep_inbox(service), name="sweep-inbox"),
-        asyncio.create_task(_again(SWEEP, service.delivery.sweep), name="sweep-outbox"),
-        asyncio.create_task(_again(TICK, service.timers.fire), name="timers"),
-        asyncio.create_task(service.second_look.run(), name="second-look"),
-    ]
-    tasks += [
-        asyncio.create_task(poll(adapter, service.intake), name=f"poll-{channel}-{account}")
-        for (channel, account), adapter in service.adapters.items()
-        if isinstance(adapter, Polled) and adapter.polls
-    ]
-    sending = asyncio.create_task(service.delivery.run(), name="delivery")
+    """The loop at work: turns, delivery, timers, sweeps. At the end what is under way is finished, and what others can
+    go on with is given to them."""
+    work: dict[str, Coroutine[Any, Any, None]] = {}
+    last: list[asyncio.Task[None]] = []
+    if not service.shares.all:
+        work |= _together(service)
+    if service.role != "gateway":
+        work |= {
+            "turns": service.turns.run(),
+            "sweep-inbox": _sweep_inbox(service),
+            "sweep-outbox": _again(SWEEP, service.delivery.sweep),
+            "timers": _again(TICK, service.timers.fire),
+            "second-look": service.second_look.run(),
+        }
+        for name, polled in _polled(service.adapters).items():
+            work[name] = poll(polled, service.intake, partial(service.shares.only_me, name))
+        last.append(asyncio.create_task(service.delivery.run(), name="delivery"))
+    tasks = [asyncio.create_task(each, name=name) for name, each in work.items()]
+    service.works = frozenset(work) | {task.get_name() for task in last}
     try:
         yield
     finally:
@@ -246,7 +284,41 @@ async def running(service: Service) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         service.delivery.stop()  # last: what turns said until now is still sent
-        await asyncio.gather(sending, return_exceptions=True)
+        await asyncio.gather(*last, return_exceptions=True)
+
+
+def _together(service: Service) -> dict[str, Coroutine[Any, Any, None]]:
+    """What a process does to share its work with others."""
+    stream, shares = service.router.stream, service.shares
+    following = Following(
+        service.database,
+        service.turns,
+        service.delivery,
+        service.live.changed,
+        lambda: stream is not None and stream.well,
+        works=service.role != "gateway",
+        faces=service.role != "worker",
+    )
+
+    def moved() -> None:
+        service.lanes.keep(shares.mine)
+        following.at_once()
+
+    shares.moved = moved
+    work = {"shares": shares.run(), "following": following.run()}
+    if stream is not None:
+        stream.came_back = following.at_once
+        work["stream"] = stream.run()
+    return work
+
+
+def polling(channel: str, account: str) -> str:
+    """What asking this account's platform is called among leases and tasks."""
+    return f"poll:{channel}:{account}"
+
+
+def _polled(adapters: Adapters) -> dict[str, Polled]:
+    return {polling(*key): each for key, each in adapters.items() if isinstance(each, Polled) and each.polls}
 
 
 async def _sweep_inbox(service: Service) -> None:

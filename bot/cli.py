@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 import orjson
@@ -19,6 +19,9 @@ from bot.cli_nlu import nlu
 from bot.commands import clear, run, settings_of, with_database
 from bot.logging import configure
 from bot.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from bot.service import Role
 
 T = TypeVar("T")
 
@@ -39,16 +42,30 @@ def main(context: click.Context, config: Path | None) -> None:
 @click.option("--host", help="Address to listen on; default 127.0.0.1.")
 @click.option("--port", type=int, help="Port to listen on; default 8080, 0 for any that is free.")
 @click.option("--demo", is_flag=True, help="With demo content, until `earful demo remove`.")
+@click.option("--gateway", is_flag=True, help="Only take in and show; `earful worker` processes do the work.")
 @click.pass_context
-def serve(context: click.Context, host: str | None, port: int | None, demo: bool) -> None:
-    """Serve customers, agents and platforms."""
+def serve(context: click.Context, host: str | None, port: int | None, demo: bool, gateway: bool) -> None:
+    """Serve customers, agents and platforms. Several may share a PostgreSQL."""
     settings = settings_of(context, host=host, port=port)
     configure(settings.log_level, settings.log_format)
     with clear():
-        run(_serve(settings, demo=demo))
+        run(_serve(settings, demo=demo, role="gateway" if gateway else "all"))
 
 
-async def _serve(settings: Settings, *, demo: bool) -> None:
+@main.command()
+@click.option("--host", help="Address to listen on; default 127.0.0.1.")
+@click.option("--port", type=int, default=0, help="Port for /healthz, /readyz and /metrics; default: any that is free.")
+@click.pass_context
+def worker(context: click.Context, host: str | None, port: int) -> None:
+    """Work turns, timers and deliveries, beside `earful serve` on the same PostgreSQL. Start as many as there are
+    cores."""
+    settings = settings_of(context, host=host, port=port)
+    configure(settings.log_level, settings.log_format)
+    with clear():
+        run(_serve(settings, demo=False, role="worker"))
+
+
+async def _serve(settings: Settings, *, demo: bool, role: Role) -> None:
     from bot.app import opened, running, web_application  # noqa: PLC0415 - other commands need not wait for it
     from bot.demo import seed  # noqa: PLC0415
     from bot.staff.service import ensure_admin  # noqa: PLC0415
@@ -58,7 +75,7 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with opened(settings) as service:
+    async with opened(settings, role=role) as service:
         try:
             runner, port = await listen(web_application(service), settings.host, settings.port)
         except OSError as error:
@@ -67,20 +84,27 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
                 "Stop what uses it, or set EARFUL_PORT (or --port) to another, 0 for any that is free"
             ) from None
         given = settings.admin_password.get_secret_value() if settings.admin_password else None
-        one_time = await ensure_admin(service.database, service.clock, given, settings.language)
+        one_time = None
+        if role != "worker":
+            one_time = await ensure_admin(service.database, service.clock, given, settings.language)
         if demo:
             await seed(service)
         async with running(service):
             gc.collect()
             gc.freeze()  # what was made at start lives as long as we do
             gc.set_threshold(50_000, 20, 100)  # a batch of turns makes tens of thousands of objects, hardly one a cycle
-            _greet(settings, port, one_time, time.perf_counter() - started)
+            _greet(settings, port, one_time, time.perf_counter() - started, role)
             await stop.wait()
             click.echo("Stopping: no new requests; what is under way is finished.", err=True)
             await runner.cleanup()
 
 
-def _greet(settings: Settings, port: int, one_time: str | None, seconds: float) -> None:
+def _greet(settings: Settings, port: int, one_time: str | None, seconds: float, role: Role) -> None:
+    if role == "worker":
+        click.echo(f"Earful works after {seconds:.1f} s.")
+        click.echo(f"  Health and figures   http://localhost:{port}/readyz")
+        sys.stdout.flush()
+        return
     address = settings.public_url or f"http://localhost:{port}"
     click.echo(f"Earful is ready after {seconds:.1f} s.")
     click.echo(f"  Chat as a customer   {address}/chat")

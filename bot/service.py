@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -16,13 +16,18 @@ from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.people import People
 from bot.loop.policy import Conversations
+from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
+from bot.loop.shares import Shares
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
 from bot.settings import Settings
 from bot.web.live import Live
 from channels.base import Adapter, Capabilities
 from storage.database import Database
+
+Role = Literal["all", "gateway", "worker"]
+"""What a process does of everything: a gateway serves the faces, a worker takes the turns and sends."""
 
 
 @dataclass(slots=True)
@@ -44,6 +49,11 @@ class Service:
     episodes: Episodes
     people: People
     second_look: SecondLook
+    shares: Shares
+    router: Router
+    role: Role = "all"
+    works: frozenset[str] = frozenset()
+    """The tasks, by name, without which this process does not do its part."""
     counts: dict[str, int] = field(default_factory=dict)
 
     def adapter(self, channel: str, account: str) -> Adapter[Any] | None:

@@ -40,6 +40,7 @@ class Settings(EngineSettings):
     language: str = Field("zh", description="The language of a customer of whom nothing is known: zh or en.")
     data_dir: Path = Field(Path("data"), description="Where SQLite, the trained model and the secret live.")
     database_url: str | None = Field(None, description="sqlite:///path or postgresql://…; default: SQLite in data_dir.")
+    redis_url: str | None = Field(None, description="redis://host: wake-ups between processes; absent: none needed.")
     assistant_dir: Path = Field(ASSISTANT, description="The assistant's content: a Rasa project and what lies beside.")
     public_url: str = Field("", description="The address that customers and platforms reach; default: host and port.")
     host: str = Field("127.0.0.1", description="The address to listen on.")
@@ -81,6 +82,13 @@ class Settings(EngineSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError(f"'{value}' is not an address: write it with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("this is not an address of Redis: write redis://host:6379/0, rediss://… or unix://…")
+        return value or None
 
     @field_validator("assistant_dir")
     @classmethod

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from storage.database import Database
 
-HEAD = "0001"
+HEAD = "0002"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x65617266  # "earf": pg_advisory_xact_lock wants a number of our own
 

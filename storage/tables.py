@@ -365,3 +365,11 @@ notes = Table(
     Column("key", String(100), primary_key=True),  # small facts of the installation: a polling offset, the demo's mark
     Column("value", String(500), nullable=False),
 )
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(200), primary_key=True),  # lanes:17, poll:telegram:main, member:3f…
+    Column("owner", String(40), nullable=False),  # one process, from its start to its end
+    Column("until", Float, nullable=False),  # seconds since 1970 by the database's clock
+)

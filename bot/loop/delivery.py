@@ -66,7 +66,8 @@ class Claim:
 
 class Delivery:
     """Sends for every channel. `changed` is told the lanes whose rows changed state, `wake` those that hear
-    of a survey that did not arrive. `idempotent` names the channels on which a message may be repeated."""
+    of a survey that did not arrive. `idempotent` names the channels on which a message may be repeated. Of what a
+    sweep finds only the places that are `mine` are sent to."""
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class Delivery:
         wake: Callable[[Iterable[str]], None] = lambda _: None,
         idempotent: Sequence[str] = (),
         jitter: random.Random | None = None,
+        mine: Callable[[Place], bool] = lambda _: True,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -84,6 +86,7 @@ class Delivery:
         self._changed = changed
         self._wake = wake
         self._idempotent = idempotent
+        self._mine = mine
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, keeps no secret
         self._rates = Rates()
         self._me = uuid.uuid4().hex[:16]
@@ -161,7 +164,7 @@ class Delivery:
             return rows.due(connection, now), lanes
 
         found, lanes = await self._database.write(work)
-        self.hint(place for place in found if place not in self._busy)
+        self.hint(place for place in found if place not in self._busy and self._mine(place))
         self._changed(lanes)
 
     async def abandon(self) -> int:
@@ -225,7 +228,7 @@ class Delivery:
         now = self._clock.now()
         found = Claim()
         if finished:
-            rows.record(connection, finished, now)
+            rows.record(connection, finished, self._me, now)
             found.touched |= {result.row.lane for result in finished}
             found.told = {result.row.lane for result in finished if result.state == "failed"}
             found.again += [result.row.place for result in finished if result.state != "queued"]

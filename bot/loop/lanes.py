@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class Lanes:
@@ -41,6 +41,14 @@ class Lanes:
         again = self._again.intersection(lanes)
         self._again -= again
         self.wake(again)
+
+    def keep(self, mine: Callable[[str], bool]) -> None:
+        """Forget what waits and is no longer ours: another process takes it from the database."""
+        for lane in [lane for lane in self._waiting if not mine(lane)]:
+            del self._waiting[lane]
+        self._again = {lane for lane in self._again if mine(lane)}
+        if not self._waiting:
+            self._some.clear()
 
     @property
     def waiting(self) -> int:

@@ -79,8 +79,9 @@ def _tell(connection: Connection, reasons: Sequence[tuple[Waiting, str]], now: d
     )
 
 
-def record(connection: Connection, finished: Sequence[Result], now: datetime) -> None:
-    """What came of attempts."""
+def record(connection: Connection, finished: Sequence[Result], me: str, now: datetime) -> None:
+    """What came of the attempts that `me` made. A row that was settled by others meanwhile, for they thought us dead,
+    stays as it is."""
     blocked = [{"talk": result.row.conversation_id, "when": now} for result in finished if result.blocked]
     if blocked:
         connection.execute(_BLOCKED, blocked)
@@ -90,6 +91,7 @@ def record(connection: Connection, finished: Sequence[Result], now: datetime) ->
         [
             {
                 "row": result.row.id,
+                "me": me,
                 "to": result.state,
                 "why": result.reason,
                 "named": result.reference,
@@ -192,7 +194,7 @@ _DROP = (
 )
 _RECORD = (
     update(outbox)
-    .where(outbox.c.id == bindparam("row"), outbox.c.state == "sending")
+    .where(outbox.c.id == bindparam("row"), outbox.c.state == "sending", outbox.c.lease_owner == bindparam("me"))
     .values(
         state=bindparam("to"),
         reason=bindparam("why"),

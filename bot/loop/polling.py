@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import structlog
@@ -13,6 +14,7 @@ from channels.base import AnyEvent, ChannelError, Malformed, RetryAfter
 log = structlog.get_logger()
 
 PAUSE = 5.0
+LOOK = 1.0
 
 
 @runtime_checkable
@@ -30,10 +32,15 @@ class Polled(Protocol):
     def parse(self, body: bytes) -> list[AnyEvent]: ...
 
 
-async def poll(adapter: Polled, intake: Intake) -> None:
-    """Ask for events until cancelled. The platform is told that it may forget them only after they are committed."""
+async def poll(adapter: Polled, intake: Intake, may: Callable[[], bool] = lambda: True) -> None:
+    """Ask for events until cancelled. The platform is told that it may forget them only after they are committed.
+    While another process asks, `may` says no."""
     offset: int | None = None
     while True:
+        if not may():
+            offset = None  # the other one goes on from where the platform is
+            await asyncio.sleep(LOOK)
+            continue
         try:
             bodies, following = await adapter.poll(offset)
             for body in bodies:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -54,7 +54,7 @@ class _Unseen:
 
 @dataclass(slots=True)
 class SecondLook:
-    """Looks again at new cases. `closer` None: nothing looks twice."""
+    """Looks again at new cases, of the lanes that are `mine`. `closer` None: nothing looks twice."""
 
     database: Database
     turns: Turns
@@ -62,6 +62,7 @@ class SecondLook:
     talking: Talking
     notices: Notices
     closer: Closer | None
+    mine: Callable[[str], bool] = lambda _: True
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "second-look"))
 
     async def run(self) -> None:
@@ -83,7 +84,8 @@ class SecondLook:
         if self.closer is None:
             return 0
         closer, since = self.closer, self.turns.now() - TOO_LATE
-        unseen = await self.database.read(lambda connection: _unseen(connection, since))
+        waiting = await self.database.read(lambda connection: _unseen(connection, since))
+        unseen = [each for each in waiting if self.mine(each.lane)]
         if not unseen:
             return 0
         found = await asyncio.get_running_loop().run_in_executor(self._thread, _understood, closer, unseen)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.clock import Clock
@@ -34,6 +34,10 @@ CONFLICTS = 10
 ALONE = 1_000
 OUTAGE_PAUSE = 1.0
 LEFT_BEHIND = timedelta(seconds=10)
+PAGE = 500
+"""Lanes that a look at the inbox reads at a time."""
+
+_LANES = select(inbox.c.lane).where(among(inbox.c.state, "new")).group_by(inbox.c.lane).limit(PAGE)
 
 
 class Policy(Protocol):
@@ -55,7 +59,8 @@ class Policy(Protocol):
 
 
 class Turns:
-    """Works the inbox. `hint` is told the addresses that were written to, and `changed` the lanes, after the commit."""
+    """Works the inbox. `hint` is told the addresses that were written to, and `changed` the lanes, after the commit.
+    Of what was left behind only the lanes that are `mine` are taken up."""
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class Turns:
         lanes: Lanes,
         hint: Callable[[Iterable[tuple[str, str, str]]], None],
         changed: Callable[[Iterable[str]], None] = lambda _: None,
+        mine: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -72,6 +78,8 @@ class Turns:
         self._lanes = lanes
         self._hint = hint
         self._changed = changed
+        self._mine = mine
+        self._looked_upto = ""
         self.turns = 0
 
     # ---- running ----
@@ -131,17 +139,17 @@ class Turns:
         """Lanes whose rows were left behind (a lost wake-up, a crash, a failure): each of their first rows is tried
         alone, its attempt committed first. The lanes found."""
         before = self._clock.now() - older_than
-
-        def work(connection: Connection) -> list[str]:
-            rows = connection.execute(
-                select(inbox.c.lane)
-                .where(among(inbox.c.state, "new"), inbox.c.received_at <= before)
-                .order_by(inbox.c.received_at, inbox.c.id)  # by id alone SQLite would read all that ever came
-                .limit(500)
+        found: list[str] = []
+        page, upto = PAGE, ""
+        while page == PAGE and len(found) < PAGE:
+            statement = (
+                _LANES.where(inbox.c.lane > upto)
+                .having(func.min(inbox.c.received_at) <= before)
+                .order_by(inbox.c.lane)  # by id alone SQLite would read all that ever came
             )
-            return list(dict.fromkeys(row[0] for row in rows))
-
-        found = [lane for lane in await self._database.read(work) if not self._lanes.is_busy(lane)]
+            rows = await self._database.read(lambda connection, it=statement: list(connection.execute(it).scalars()))  # type: ignore[misc]
+            page, upto = len(rows), rows[-1] if rows else ""
+            found += [lane for lane in rows if self._mine(lane) and not self._lanes.is_busy(lane)]
         for lane in found:
             try:
                 await self._alone(lane)
@@ -150,6 +158,22 @@ class Turns:
                     raise
                 log.error("a lane cannot be worked; the others go on", error=type(error).__name__)
         return found
+
+    async def look(self, younger_than: timedelta = LEFT_BEHIND, older_than: timedelta = timedelta(0)) -> int:
+        """Wake the lanes that wait without anybody having told us: what came by another process while there was no
+        stream between us. What is older was left behind, and is the sweep's. At most PAGE lanes a time, going round;
+        the number of those read."""
+        now = self._clock.now()
+        oldest = func.min(inbox.c.received_at)
+        statement = (
+            _LANES.where(inbox.c.lane > self._looked_upto)
+            .having(oldest > now - younger_than, oldest <= now - older_than)
+            .order_by(inbox.c.lane)
+        )
+        rows = await self._database.read(lambda connection: list(connection.execute(statement).scalars()))
+        self._looked_upto = rows[-1] if len(rows) == PAGE else ""
+        self._lanes.wake(lane for lane in rows if self._mine(lane) and not self._lanes.is_busy(lane))
+        return len(rows)
 
     # ---- a batch ----
 

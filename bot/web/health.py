@@ -40,9 +40,10 @@ async def healthz(request: web.Request) -> web.Response:
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
     """200 if the database answers and the loop is at work, else 503 with which of them does not."""
+    service = request.app[SERVICE]
     found = {
-        "database": await _answers(request.app[SERVICE]),
-        "loop": {task.get_name() for task in asyncio.all_tasks()} >= LOOP,
+        "database": await _answers(service),
+        "loop": {task.get_name() for task in asyncio.all_tasks()} >= (service.works or LOOP),
     }
     body = {name: "ok" if well else "failing" for name, well in found.items()}
     return web.json_response(body, status=200 if all(found.values()) else 503)
