@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +55,7 @@ from channels.registry import adapter_class
 from nlu import model, stages
 from nlu.encoders import Encoder, available
 from nlu.rating import rating
+from storage.buckets import Buckets
 from storage.database import Database, open_database
 from storage.schema import upgrade
 from storage.stream import Stream, client
@@ -123,11 +123,13 @@ async def opened(
         if shared:
             await same_secret(database, secret, given=settings.secret is not None)
         shares = Shares(database if shared else None, works=role != "gateway", exclusive=_polled(made))
-        service = wire(settings, clock or SystemClock(), database, content, made, mind, secret, shares)
+        redis = client(settings.redis_url) if shared and settings.redis_url else None
+        space = await identity(database) if redis else ""
+        buckets = Buckets(redis, space) if redis else None
+        service = wire(settings, clock or SystemClock(), database, content, made, mind, secret, shares, buckets)
         service.role = role
-        if shared and settings.redis_url:
-            redis, router, told = client(settings.redis_url), service.router, service.live.changed
-            space = await identity(database)
+        if redis:
+            router, told = service.router, service.live.changed
             router.stream = Stream(
                 redis, space, shares.me, lambda: shares.parts, router.woken, None if role == "worker" else told
             )
@@ -186,8 +188,10 @@ def wire(
     mind: Mind,
     secret: bytes,
     shares: Shares | None = None,
+    shared: Buckets | None = None,
 ) -> Service:
-    """Every part given what it needs. Without `shares` everything is this process's."""
+    """Every part given what it needs. Without `shares` everything is this process's. `shared`: send rates that all
+    processes keep."""
     links = Links(settings.address, secret)
     live = Live()
     lanes = Lanes()
@@ -217,6 +221,8 @@ def wire(
         router.wake,
         [channel for channel, capabilities in by_channel.items() if capabilities.idempotent],
         mine=lambda place: shares.mine(lane_of_place(place)),
+        shared=shared,
+        members=lambda: shares.members,
     )
     turns = Turns(database, clock, policy, lanes, router.hint, router.changed, shares.mine)
     return Service(
@@ -325,7 +331,7 @@ async def _sweep_inbox(service: Service) -> None:
     """On SQLite nobody else can be working on what is found at the start: it is taken up at once."""
     if service.database.url.startswith("sqlite"):
         with contextlib.suppress(Exception):  # the next sweep finds the same
-            await service.turns.sweep(timedelta(0))
+            await service.turns.sweep(None)
     await _again(SWEEP, service.turns.sweep)
 
 

@@ -9,6 +9,10 @@ from sqlalchemy import Connection, inspect, text
 from storage.database import Database
 
 HEAD = "0002"
+OLDEST = "0002"
+"""The oldest version whose processes may run on this one's tables, so that an upgrade can go process by process: new
+columns have defaults and what the old ones write stays (expand); what they need is removed a release later (contract),
+and then this moves."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x65617266  # "earf": pg_advisory_xact_lock wants a number of our own
 
@@ -18,11 +22,19 @@ class NewerSchema(Exception):
 
 
 async def upgrade(database: Database) -> bool:
-    """Migrate to HEAD in one transaction. False if there was nothing to do. Raises NewerSchema."""
-    if await database.read(_version) == HEAD:
+    """Migrate to HEAD in one transaction. False if there was nothing to do, or if a newer Earful was here that says
+    that ours may still run beside it. Raises NewerSchema."""
+    if await database.read(_fits):
         return False
-    await database.write(_upgrade)
-    return True
+    return await database.write_slowly(_upgrade)
+
+
+def _fits(connection: Connection) -> bool:
+    version = _version(connection)
+    if version is None or version == HEAD:
+        return version == HEAD
+    known = connection.execute(text("select value from notes where key = 'oldest_reader'")).scalar()
+    return version > HEAD and known is not None and str(known) <= HEAD
 
 
 def _version(connection: Connection) -> str | None:
@@ -32,13 +44,19 @@ def _version(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection) -> bool:
     from alembic import command  # noqa: PLC0415 - 100 ms that only a migration should cost
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
     if connection.dialect.name == "postgresql":
+        # However long another start migrates. The tables' own locks are waited for briefly: whoever waits for one keeps
+        # everybody waiting who comes after; the work is run again instead.
+        connection.execute(text("set local lock_timeout = 0"))
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text("set local lock_timeout = 5000"))
+    if _fits(connection):
+        return False
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -49,3 +67,6 @@ def _upgrade(connection: Connection) -> None:
             f"the database is at version {_version(connection)}, this Earful knows up to {HEAD}: "
             "install the Earful that wrote it, or restore the backup made before the upgrade"
         ) from error
+    connection.execute(text("delete from notes where key = 'oldest_reader'"))
+    connection.execute(text("insert into notes (key, value) values ('oldest_reader', :oldest)"), {"oldest": OLDEST})
+    return True

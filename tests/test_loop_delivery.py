@@ -14,7 +14,8 @@ from sqlalchemy import select, update
 
 from bot.loop.delivery import Delivery
 from bot.loop.effects import Effects
-from bot.loop.planner import LONGEST_BACKOFF, Rates, backoff
+from bot.loop.planner import LONGEST_BACKOFF, backoff
+from bot.loop.rates import Rates
 from bot.loop.render import split
 from bot.loop.state import LaneState
 from channels.base import (

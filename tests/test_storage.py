@@ -6,10 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import asyncpg
 import pytest
+from fleet_parts import until
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, create_engine, func, insert, select
+from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from storage import tables
@@ -17,7 +19,7 @@ from storage.changes import Guard, Insert, Later, Update, apply
 from storage.clock import database_now
 from storage.database import Conflict, Database, SQLite, is_outage, open_database
 from storage.records import Contact, Conversation
-from storage.schema import HEAD, NewerSchema, upgrade
+from storage.schema import _LOCK, HEAD, NewerSchema, upgrade
 from storage.types import clean, dump
 
 NOW = datetime(2026, 3, 5, 8, 30, 0, 123456, tzinfo=UTC)
@@ -237,9 +239,45 @@ async def test_two_starts_at_once_migrate_once(tmp_path: Any, postgres_server: s
 
 async def test_a_database_of_a_newer_version_is_refused_with_the_remedy(database: Database) -> None:
     """An old program must not write to tables it does not know."""
-    await database.write(lambda connection: connection.exec_driver_sql("update alembic_version set version_num='9999'"))
+    await _written_by(database, "9999", oldest="9998")
     with pytest.raises(NewerSchema, match=f"9999.*up to {HEAD}.*install the Earful that wrote it"):
         await upgrade(database)
+
+
+async def test_during_a_rolling_upgrade_the_old_version_may_start_again(database: Database) -> None:
+    """Where the newer one says that it only added to the tables, and nowhere else."""
+    await _written_by(database, "9999", oldest=HEAD)
+    assert not await upgrade(database)
+
+
+async def _written_by(database: Database, version: str, oldest: str) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute(text("update alembic_version set version_num = :it"), {"it": version})
+        connection.execute(text("update notes set value = :it where key = 'oldest_reader'"), {"it": oldest})
+
+    await database.write(work)
+
+
+async def test_a_start_waits_for_another_that_migrates_for_long(postgres_server: str) -> None:
+    """Longer than any other lock is waited for."""
+    from conftest import new_database
+
+    url = await new_database(postgres_server)
+    other = await asyncpg.connect(url)
+    mine = open_database(url)
+    async with other.transaction():
+        await other.execute("select pg_advisory_xact_lock($1)", _LOCK)
+        starting = asyncio.create_task(upgrade(mine))
+
+        async def waits() -> bool:
+            return bool(await other.fetchval("select count(*) from pg_locks where not granted"))
+
+        await until(waits, 20, "the second start waits")
+        await asyncio.sleep(2.2)  # lock_timeout is the server's own clock: 2 s
+        assert not starting.done()
+    assert await starting
+    await other.close()
+    await mine.close()
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,13 @@ from sqlalchemy import Connection
 from bot.clock import Clock
 from bot.loop import outbox as rows
 from bot.loop.outbox import Result
-from bot.loop.planner import Rates, Waiting, backoff, refusal
+from bot.loop.planner import Waiting, backoff, refusal
+from bot.loop.rates import Gate, Granted, Rates, Shared
 from channels.base import (
     Adapter,
     Blocked,
     Button,
+    Capabilities,
     ChannelError,
     Misconfigured,
     OutcomeUnknown,
@@ -67,7 +69,8 @@ class Claim:
 class Delivery:
     """Sends for every channel. `changed` is told the lanes whose rows changed state, `wake` those that hear
     of a survey that did not arrive. `idempotent` names the channels on which a message may be repeated. Of what a
-    sweep finds only the places that are `mine` are sent to."""
+    sweep finds only the places that are `mine` are sent to. `shared`: rates that all senders keep, of whom there are
+    `members`."""
 
     def __init__(
         self,
@@ -79,6 +82,8 @@ class Delivery:
         idempotent: Sequence[str] = (),
         jitter: random.Random | None = None,
         mine: Callable[[Place], bool] = lambda _: True,
+        shared: Shared | None = None,
+        members: Callable[[], int] = lambda: 1,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -89,6 +94,8 @@ class Delivery:
         self._mine = mine
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, keeps no secret
         self._rates = Rates()
+        self._shared = shared
+        self._gate = Gate(self._rates, shared, members)
         self._me = uuid.uuid4().hex[:16]
         self._ready: dict[Place, None] = {}
         self._busy: set[Place] = set()
@@ -192,9 +199,10 @@ class Delivery:
         if not finished and not places:
             return
         self._busy.update(places)
-        claimed_at = time.monotonic()
         try:
-            found = await self._database.write(lambda connection: self._transact(connection, finished, places))
+            granted = await self._gate.ask(self._limited(places))
+            claimed_at = time.monotonic()
+            found = await self._database.write(lambda connection: self._transact(connection, finished, places, granted))
         except BaseException:
             self._finished = finished + self._finished
             self._busy.difference_update(places)
@@ -202,7 +210,10 @@ class Delivery:
             raise
         self._release(result.row.place for result in finished)
         sending = {row.place for row in found.rows}
-        self._release(place for place in places if place not in sending)
+        idle = [place for place in places if place not in sending]
+        for place, capabilities in self._limited(idle):
+            self._gate.unused(place, capabilities, granted)
+        self._release(idle)
         self.hint(found.again)
         for when, place in found.later:
             heapq.heappush(self._later, (when, place))
@@ -210,12 +221,16 @@ class Delivery:
         for row in found.rows:
             adapter = self._adapter_of(row.channel, row.account)
             if adapter:
-                self._rates.spend(row.place, adapter.capabilities, now)
+                self._rates.spend(row.place, adapter.capabilities, now, granted.share)
             task = asyncio.create_task(self._send(row, claimed_at))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._changed(found.touched)
         self._wake(found.told)
+
+    def _limited(self, places: Iterable[Place]) -> list[tuple[Place, Capabilities]]:
+        found = ((place, self._adapter_of(place[0], place[1])) for place in places)
+        return [(place, adapter.capabilities) for place, adapter in found if adapter is not None]
 
     def _release(self, places: Iterable[Place]) -> None:
         for place in places:
@@ -224,7 +239,9 @@ class Delivery:
                 self._again.discard(place)
                 self.hint([place])
 
-    def _transact(self, connection: Connection, finished: Sequence[Result], places: Sequence[Place]) -> Claim:
+    def _transact(
+        self, connection: Connection, finished: Sequence[Result], places: Sequence[Place], granted: Granted
+    ) -> Claim:
         now = self._clock.now()
         found = Claim()
         if finished:
@@ -245,7 +262,7 @@ class Delivery:
                 found.again.append(row.place)
                 continue
             reason = refusal(row, adapter.capabilities, now)
-            ready = max(row.not_before, self._rates.ready_at(row.place, adapter.capabilities, now))
+            ready = max(row.not_before, granted.ready_at(row.place, adapter.capabilities, now))
             if reason:
                 dropped.append((row, reason))
                 found.again.append(row.place)
@@ -273,6 +290,10 @@ class Delivery:
             result = self._sent(row, await adapter.send(_outgoing(row)))
         except ChannelError as error:
             result = self._failed(row, error, adapter)
+            if isinstance(error, RetryAfter | Misconfigured) and self._shared:
+                seconds = (result.not_before - self._clock.now()).total_seconds() if result.not_before else 0.0
+                whole = isinstance(error, Misconfigured) or error.scope != "address"
+                await self._shared.hold(row.place[:2] if whole else row.place, seconds)
         except Exception as error:
             # A fault of ours, perhaps after the socket was written to: never blindly repeated.
             log.error("send failed unexpectedly", outbox=row.id, channel=row.channel, error=type(error).__name__)
@@ -293,11 +314,11 @@ class Delivery:
         match error:
             case RetryAfter():
                 until = now + timedelta(seconds=min(max(error.seconds, 0.0), LONGEST_HOLD))
-                self._rates.hold(row.place if error.scope == "address" else row.place[:2], until)
+                self._rates.hold(row.place if error.scope == "address" else row.place[:2], now, until)
                 return Result(row, "retry", "queued", why, not_before=until, held=True)
             case Misconfigured():
                 log.error("a channel account is misconfigured", channel=row.channel, account=row.account, why=why)
-                self._rates.hold(row.place[:2], now + MISCONFIGURED_PAUSE)
+                self._rates.hold(row.place[:2], now, now + MISCONFIGURED_PAUSE)
                 return Result(row, "retry", "queued", why, not_before=now + MISCONFIGURED_PAUSE, held=True)
             case Blocked():
                 return Result(row, "failed", "failed", why, blocked=True)

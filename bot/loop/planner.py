@@ -66,30 +66,3 @@ def backoff(attempts: int, jitter: random.Random) -> timedelta:
     """Exponential with full jitter above half (so that many do not return at once): seconds before attempt + 1."""
     longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempts - 1, 16))
     return timedelta(seconds=longest / 2 + jitter.random() * longest / 2)
-
-
-class Rates:
-    """When each address and each account may be written to next. One bucket of a second's worth per account; a
-    private chat has no burst. Also holds what a platform told us to hold."""
-
-    def __init__(self) -> None:
-        self._next: dict[tuple[str, ...], datetime] = {}
-
-    def ready_at(self, place: tuple[str, str, str], capabilities: Capabilities, now: datetime) -> datetime:
-        """The earliest time at which a message to `place` may go; `now` or before means at once."""
-        account = self._next.get(place[:2], now)
-        if capabilities.rate_per_account:
-            account -= timedelta(seconds=1)  # a second's worth may go in a burst
-        return max(account, self._next.get(place, now))
-
-    def spend(self, place: tuple[str, str, str], capabilities: Capabilities, now: datetime) -> None:
-        """A message goes to `place`."""
-        for key, rate in ((place, capabilities.rate_per_address), (place[:2], capabilities.rate_per_account)):
-            if rate:
-                self._next[key] = max(self._next.get(key, now), now) + timedelta(seconds=1 / rate)
-        if len(self._next) > 10_000:
-            self._next = {key: when for key, when in self._next.items() if when > now}
-
-    def hold(self, key: tuple[str, ...], until: datetime) -> None:
-        """Nothing to `key`, an address or (channel, account), before `until`."""
-        self._next[key] = max(self._next.get(key, until), until)

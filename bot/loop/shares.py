@@ -53,7 +53,7 @@ class Shares:
         self._renewed = time.monotonic()
         self.me = uuid.uuid4().hex[:16]
         self.parts: frozenset[int] = frozenset() if database is not None or not works else frozenset(range(PARTS))
-        self.members = 1
+        self.members = 1  # that work, this one among them
         self.moved: Callable[[], None] = lambda: None
 
     @property

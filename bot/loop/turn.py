@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.clock import Clock
@@ -37,6 +37,7 @@ LEFT_BEHIND = timedelta(seconds=10)
 PAGE = 500
 """Lanes that a look at the inbox reads at a time."""
 
+_NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 _LANES = select(inbox.c.lane).where(among(inbox.c.state, "new")).group_by(inbox.c.lane).limit(PAGE)
 
 
@@ -135,10 +136,10 @@ class Turns:
             worked += len(taken)
         return worked
 
-    async def sweep(self, older_than: timedelta = LEFT_BEHIND) -> list[str]:
+    async def sweep(self, older_than: timedelta | None = LEFT_BEHIND) -> list[str]:
         """Lanes whose rows were left behind (a lost wake-up, a crash, a failure): each of their first rows is tried
-        alone, its attempt committed first. The lanes found."""
-        before = self._clock.now() - older_than
+        alone, its attempt committed first. None: also what bears a time to come. The lanes found."""
+        before = _NEVER if older_than is None else self._clock.now() - older_than
         found: list[str] = []
         page, upto = PAGE, ""
         while page == PAGE and len(found) < PAGE:
@@ -167,7 +168,8 @@ class Turns:
         oldest = func.min(inbox.c.received_at)
         statement = (
             _LANES.where(inbox.c.lane > self._looked_upto)
-            .having(oldest > now - younger_than, oldest <= now - older_than)
+            # From the future: whoever received it had another clock, or ours was set back. The sweep would not see it.
+            .having(oldest > now - younger_than, or_(oldest <= now - older_than, oldest > now))
             .order_by(inbox.c.lane)
         )
         rows = await self._database.read(lambda connection: list(connection.execute(statement).scalars()))
@@ -243,7 +245,7 @@ class Turns:
                 return
             first = state.heard[0]
             now = self._clock.now()
-            if first.id not in mine and first.tried_at is not None and first.tried_at > now - LEFT_BEHIND:
+            if first.id not in mine and first.tried_at is not None and abs(now - first.tried_at) < LEFT_BEHIND:
                 return  # another process tries it
             mine.add(first.id)
             if first.attempts >= TRIES and first.id != counted:
