@@ -46,6 +46,8 @@ from bot.loop.timers import Timers
 from bot.loop.turn import Turns
 from bot.service import Role, Service
 from bot.settings import Settings, SettingsError, server_secret
+from bot.surveys import versions
+from bot.surveys.definitions import Surveys
 from bot.web import chat, health, hooks, pages
 from bot.web.live import Live
 from bot.web.server import application
@@ -112,6 +114,7 @@ async def opened(
         made = dict(adapters(http) if adapters else adapters_of(settings, http))
         for adapter in made.values():
             stack.push_async_callback(adapter.close)
+        content = replace(content, surveys=await _versions(database, content.surveys, clock or SystemClock()))
         await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
         engines = Engines(settings, clock or SystemClock(), content, articles(content))
         stack.push_async_callback(engines.close)
@@ -139,6 +142,11 @@ async def opened(
             if lost:
                 log.warning("messages were under way when the service stopped; the desk shows them", unknown=lost)
         yield service
+
+
+async def _versions(database: Database, surveys: Surveys, clock: Clock) -> Surveys:
+    await database.write(lambda connection: versions.keep(connection, surveys, clock.now()))
+    return await database.read(lambda connection: versions.with_kept(connection, surveys))
 
 
 def articles(content: Content) -> list[Article]:

@@ -228,10 +228,23 @@ surveys = _table(
     Column("reason", String(60)),
     Column("progress", Json),
     Column("judged", String(100)),  # the agent judged, fixed when the survey is made; never shown to that agent
+    Column("anonymous", Boolean, nullable=False, server_default=text("false")),  # nobody is shown who answered
+    Column("period", String(20)),  # of a scheduled survey: 2026Q1
     _when("created_at", nullable=False),
+    _when("asked_at"),  # when it is, or is going to be, put; none of what is not asked
     _when("expires_at"),
     _when("answered_at"),
     UniqueConstraint("episode_id", "definition"),
+    Index("ix_surveys_definition_asked_at", "definition", "asked_at"),
+    Index(
+        "uq_surveys_period",
+        "contact_id",
+        "definition",
+        "period",
+        unique=True,
+        postgresql_where=text("period is not null"),
+        sqlite_where=text("period is not null"),
+    ),
     Index("ix_surveys_contact_id", "contact_id"),
     # One survey per address awaits an answer.
     Index(
@@ -241,6 +254,15 @@ surveys = _table(
         postgresql_where=text("state = 'awaiting'"),
         sqlite_where=text("state = 'awaiting'"),
     ),
+)
+
+survey_versions = _table(
+    "survey_versions",
+    Column("definition", String(60), nullable=False),
+    Column("version", String(20), nullable=False),
+    Column("content", Json, nullable=False),
+    _when("created_at", nullable=False),
+    UniqueConstraint("definition", "version"),
 )
 
 ratings = _table(

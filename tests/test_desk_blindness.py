@@ -87,6 +87,7 @@ async def test_other_words_and_other_ratings_are_not_hidden(place: Place) -> Non
     bob = await place.agent("Bob")
     assert QUESTION in texts(await bob.talk(talk))
     await bob.do("claim", talk)
+    await bob.reply(talk, "Here it is.", "k3")
     await bob.do("resolve", talk)
     await place.service.settle()
     await place.tap("Excellent")

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import bot
 from bot.surveys import reading
-from bot.surveys.definitions import RATING, Definition, Kind, Scale
+from bot.surveys.definitions import RATING, Definition
 from bot.surveys.rules import Answer
+from bot.surveys.scales import Kind, Scale
 from bot.surveys.typed import Ambiguous, parse_answer, plain
 from bot.yamlfile import Words
 from nlu.rating import rating

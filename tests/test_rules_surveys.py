@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import bot
 from bot.surveys import reading, rules
-from bot.surveys.definitions import RATING, Definition, Kind, Question, Scale, score
+from bot.surveys.definitions import DONE, RATING, Definition, Question
 from bot.surveys.rules import Answer, State
+from bot.surveys.scales import Kind, Scale, score
 from channels.base import Button, option_numbers
 from nlu.understanding import Language
 
@@ -204,7 +205,7 @@ def test_a_reason_may_be_changed_within_the_window_only() -> None:
     state = reply(rate(2).state, "went_wrong", "waited").state
     changed = reply(state, "went_wrong", "attitude")
     assert changed.verdict == "answer_changed"
-    assert changed.state.chosen == {"went_wrong": "attitude"}
+    assert changed.state.chosen == {"went_wrong": {"attitude"}}
     assert changed.thanks is None  # it was said before
     assert reply(state, "went_wrong", "attitude", after=26 * HOUR).refusal == "already_counted"
 
@@ -342,8 +343,8 @@ def test_any_sequence_of_answers_ends_within_the_maximum_and_survives_storage(
         assert rated == (state.value is not None) == (state.score is not None)
         if state.value is not None:
             assert state.score == score(definition.scale, state.value)
-        asked = len(state.answers) + (state.question not in (None, RATING))
-        assert 1 + asked <= definition.max_questions
+        asked = {*state.chosen, state.question} - {None, RATING}
+        assert 1 + len(asked) <= definition.max_questions
 
 
 @pytest.mark.parametrize("definition", SURVEYS.definitions.values(), ids=SURVEYS.definitions)
@@ -355,7 +356,12 @@ def test_answering_every_question_always_reaches_the_thanks(definition: Definiti
     for _ in range(definition.max_questions):
         step = rules.step(definition, state, "zh")
         assert step is not None
-        chosen = data.draw(st.sampled_from([option.value for option in step.options] + [None] * step.free_text))
+        if step.several:  # ticked one by one, some given back
+            for tick in data.draw(st.lists(st.sampled_from([option.value for option in step.options[:-1]]))):
+                state = rules.answer(definition, state, Answer(step.question, tick), SENT, "zh").state
+                assert state.question == step.question
+        ends = [DONE] if step.several else [option.value for option in step.options]
+        chosen = data.draw(st.sampled_from(ends + [None] * step.free_text))
         outcome = rules.answer(definition, state, Answer(step.question, chosen, "" if chosen else "话"), SENT, "zh")
         assert outcome.refusal is None
         state = outcome.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,9 +16,11 @@ from bot.cases import numbers
 from bot.links import SURVEY
 from bot.loop.effects import Effects
 from bot.loop.state import LaneState
+from bot.surveys.definitions import DONE, Surveys
 from bot.surveys.rules import FREE_TEXT_LIMIT
 from bot.web import nonces
-from bot.web.rating_page import layout
+from bot.web.rating_page import FASTEST, layout
+from bot.yamlfile import Words
 from storage import tables
 from storage.changes import Insert
 
@@ -90,6 +93,7 @@ async def test_the_same_form_sent_twice_at_once_counts_once(place: Site) -> None
     _, _, reader = await surveyed(place)
     await reader.look()
     data = {"nonce": reader.hidden("nonce"), "question": "rating", "answer": "4"}
+    place.clock.advance(timedelta(seconds=2))
 
     async def post() -> int:
         async with place.session.post(reader.address, data=data, allow_redirects=False) as answer:
@@ -243,3 +247,63 @@ def test_choices_are_laid_out_by_what_is_on_them() -> None:
     assert layout("nps", ["0", "10"]) == "numbers"
     assert layout("ces", ["1 No", "7 Yes"]) == "listed"
     assert layout(None, ["The wait"]) == "words"
+
+
+async def test_an_answer_faster_than_a_person_counts_nowhere(place: Site) -> None:
+    """A mail scanner that opens the link and presses the first button: noted, no rating, no case; the person who comes
+    after it is asked as if nothing had been."""
+    _, survey, reader = await surveyed(place)
+    for _ in range(3):
+        await reader.look()
+        data = {"nonce": reader.hidden("nonce"), "question": "rating", "answer": "1"}
+        place.clock.advance(timedelta(milliseconds=FASTEST - 1))
+        async with place.session.post(reader.address, data=data) as answer:
+            assert answer.status == 409
+            assert "quicker than a person reads" in await answer.text()
+    assert await place.rows(tables.ratings) == []
+    assert await place.rows(tables.cases) == []
+    assert (await place.rows(tables.surveys))[0]["progress"]["too_fast"] == 3
+    await reader.look()
+    assert "Recorded: 😍 Excellent" in await reader.send(answer="5")
+    assert [(row["survey_id"], row["value"]) for row in await place.rows(tables.ratings)] == [(survey, 5)]
+
+
+async def test_several_choices_are_ticked_and_sent_together_and_a_page_left_is_taken_up_again(place: Site) -> None:
+    """Without JavaScript. What was chosen before is still ticked, nothing else is; nothing ticked goes on as well."""
+    _, _, reader = await surveyed(place, "relationship")
+    await reader.look()
+    await reader.send(answer="6")
+    assert "Choose as many as you like" in await reader.look()
+    assert reader.body.count('type="checkbox"') == 5
+    assert "checked" not in reader.body
+    ticked = {"pick-price": "1", "pick-speed": "1"}
+    assert "May we call you" in await reader.send(answer=DONE, text="and more", **ticked)
+    assert "May we call you" in await reader.look()
+    rating = (await place.rows(tables.ratings))[0]
+    assert (rating["answers"][0]["options"], rating["answers"][0]["text"]) == (["speed", "price"], "and more")
+    await reader.send(answer="no")
+    assert (await place.rows(tables.surveys))[0]["state"] == "answered"
+    _, _, other = await surveyed(place, "relationship")
+    await other.look()
+    await other.send(answer="6")
+    assert other.status == 200
+    await other.send(answer=DONE, **{"pick-nonsense": "1"})
+    assert other.status == 400
+    assert "May we call you" in await other.send(answer=DONE)
+
+
+async def test_a_page_opened_after_the_file_was_changed_asks_what_it_began_with(place: Site) -> None:
+    """And the answer is scored as it was asked."""
+    _, _, reader = await surveyed(place)
+    content, asking = place.service.content, place.service.policy.asking
+    old = content.surveys.definitions["post_service"]
+    now = replace(old, version="new", scale=content.surveys.definitions["thumbs"].scale, question=Words("新的", "New"))
+    surveys = Surveys({"post_service": now}, {("post_service", old.version): old})
+    place.service.content = replace(content, surveys=surveys)
+    place.service.policy.asking = replace(asking, surveys=surveys)
+    assert "How was the service you just had?" in await reader.look()
+    assert reader.options == ["1", "2", "3", "4", "5"]
+    await reader.send(answer="2")
+    assert [row["score"] for row in await place.rows(tables.ratings)] == [40]
+    _, _, later = await surveyed(place)
+    assert "New" in await later.look()

@@ -13,6 +13,7 @@ from bot.api.pages import Page, Paging, Rows, page_of
 from bot.api.problems import NOT_FOUND, Problem
 from bot.api.values import Line60, Line200, Moment
 from bot.api.views import CUSTOMER, EPISODE, CustomerView, EpisodeView, case_number, customer_of, episode_of, part
+from bot.surveys.selection import REASONS
 from storage import tables
 
 operations = Operations("surveys")
@@ -26,13 +27,19 @@ class SurveyView(BaseModel):
     id: int
     definition: str = Field(description="Its key in surveys.yml.")
     state: State
-    reason: str | None = Field(description="Why it was not sent, or gave way to another.")
+    reason: str | None = Field(
+        description=f"Why it was not sent ({', '.join(REASONS)}), or gave way to (newer_survey, case_follow_up)."
+    )
     channel: str | None = Field(description="Where it is asked.")
     customer: CustomerView
     episode: EpisodeView | None = Field(description="What it is about, if it is a service.")
     case: str | None = Field(description="The case that it follows up, if it is one.")
     judged: str | None = Field(description="Whom it judges: agent:<your id>, or staff:<id>.")
+    anonymous: bool = Field(description="Whether nobody is shown who answered.")
+    period: str | None = Field(description="Of a scheduled survey, such as 2026Q2.")
+    too_fast: int = Field(description="Answers that came faster than a person reads; they count nowhere.")
     created_at: datetime
+    asked_at: datetime | None = Field(description="When it was put, or is going to be.")
     expires_at: datetime | None
     answered_at: datetime | None
 
@@ -50,14 +57,16 @@ class AnswerView(BaseModel):
 
     question: str
     option: str | None = Field(description="The key of the option chosen.")
+    options: list[str] = Field(description="The keys of the options chosen, of a question that takes several.")
     text: str = Field(description="What was written.")
 
 
 class RatingView(BaseModel):
-    """What a customer said in a survey. What nobody answered is no rating: it is never a zero."""
+    """What a customer said in a survey. What nobody answered is no rating: it is never a zero. Of an anonymous one
+    neither customer nor service is told."""
 
     id: int
-    survey: int
+    survey: int | None
     definition: str
     value: float = Field(description="On the survey's own scale.")
     score: float = Field(description="From 0 to 100.")
@@ -92,6 +101,10 @@ _SURVEY = (
     survey.created_at,
     survey.expires_at,
     survey.answered_at,
+    survey.anonymous,
+    survey.period,
+    survey.asked_at,
+    survey.progress,
 )
 _RATING = (
     rating.id,
@@ -106,6 +119,7 @@ _RATING = (
     survey.judged,
     rating.received_at,
     rating.changed_at,
+    survey.anonymous,
 )
 
 
@@ -152,12 +166,17 @@ async def list_ratings(call: Call[Nothing, RatingFilter]) -> Page[RatingView]:
     ):
         if value is not None:
             statement = statement.where(column == value)
+    if asked.episode is not None or asked.customer is not None:
+        statement = statement.where(~survey.anonymous)  # whoever asks for one customer would be told whose it is
     if asked.since is not None:
         statement = statement.where(rating.received_at >= asked.since)
     if asked.until is not None:
         statement = statement.where(rating.received_at < asked.until)
     items, following = await page_of(call.service, "ratings", asked, statement, rating.id, _shown_ratings)
     return Page[RatingView](items=items, next=following)
+
+
+UNNAMED = CustomerView(id=None, name=None, language=None, segment=None)
 
 
 def _surveys() -> Select[Any]:
@@ -188,7 +207,11 @@ def _survey(row: Any) -> SurveyView:
         judged=row[6],
         created_at=row[7],
         expires_at=row[8],
-        answered_at=row[9],
+        answered_at=None if row[10] else row[9],  # the moment would tell which rating it is
+        anonymous=row[10],
+        period=row[11],
+        asked_at=row[12],
+        too_fast=(row[13] or {}).get("too_fast", 0),
         customer=customer_of(part(row, len(_SURVEY), CUSTOMER)),
         episode=episode_of(part(row, len(_SURVEY) + len(CUSTOMER), EPISODE)),
     )
@@ -198,22 +221,27 @@ def _shown_ratings(_: Connection, rows: Rows) -> list[RatingView]:
     return [
         RatingView(
             id=row[0],
-            survey=row[1],
+            survey=None if row[12] else row[1],
             definition=row[2],
             value=row[3],
             score=row[4],
             source=row[5],
             answers=[
-                AnswerView(question=each["question"], option=each.get("option"), text=each.get("text") or "")
+                AnswerView(
+                    question=each["question"],
+                    option=each.get("option"),
+                    options=each.get("options") or [],
+                    text=each.get("text") or "",
+                )
                 for each in row[6] or ()
             ],
             channel=row[7],
-            case=case_number(row[8]),
+            case=None if row[12] else case_number(row[8]),
             judged=row[9],
             received_at=row[10],
             changed_at=row[11],
-            customer=customer_of(part(row, len(_RATING), CUSTOMER)),
-            episode=episode_of(part(row, len(_RATING) + len(CUSTOMER), EPISODE)),
+            customer=UNNAMED if row[12] else customer_of(part(row, len(_RATING), CUSTOMER)),
+            episode=None if row[12] else episode_of(part(row, len(_RATING) + len(CUSTOMER), EPISODE)),
         )
         for row in rows
     ]

@@ -12,7 +12,8 @@ from bot.cases import rules as case_rules
 from bot.cases.rules import SETTLED
 from bot.content import Content
 from bot.desk.transcript import Judging, without_keys
-from bot.surveys.definitions import LOW_BELOW, Definition
+from bot.surveys.definitions import Definition
+from bot.surveys.scales import LOW_BELOW
 from nlu.understanding import Language
 from storage.tables import addresses, cases, contacts, conversations, episodes, ratings, staff, surveys
 
@@ -117,7 +118,7 @@ def _ratings(
         .select_from(surveys)
         .join(ratings, ratings.c.survey_id == surveys.c.id)
         .outerjoin(episodes, episodes.c.id == surveys.c.episode_id)
-        .where(surveys.c.contact_id == contact, surveys.c.id.not_in(sorted(judged.surveys)))
+        .where(surveys.c.contact_id == contact, surveys.c.id.not_in(sorted(judged.surveys)), ~surveys.c.anonymous)
         .order_by(ratings.c.received_at.desc(), surveys.c.id.desc())
         .limit(_RATINGS)
     )
@@ -145,11 +146,10 @@ def _answer(given: dict[str, Any], definition: Definition | None, language: Lang
     """An answer in words: the option that was chosen, or what was written."""
     questions: Sequence[Any] = definition.ask if definition else ()
     asked = next((question for question in questions if question.key == given.get("question")), None)
-    chosen = asked.choice(str(given["option"])) if asked and given.get("option") else None
-    if chosen:
-        words: str = chosen.title.said(language)
-        return words
-    return str(given.get("text") or given.get("option") or "")
+    picked = [given["option"]] if given.get("option") else given.get("options") or []
+    titles = [choice.title.said(language) for key in picked if asked and (choice := asked.choice(str(key)))]
+    said = [*titles, *([str(given["text"])] if given.get("text") else [])]
+    return ("、" if language == "zh" else ", ").join(said) or str(given.get("option") or "")
 
 
 def _conversations(connection: Connection, contact: int, but: int) -> list[dict[str, Any]]:

@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from bot.links import Links
-from bot.loop.cases import Desk, told
+from bot.loop.cases import Desk
+from bot.loop.consequences import Consequences, language_of
 from bot.loop.effects import Effects, Option, TimerSet
+from bot.loop.hours import asking_hours
 from bot.loop.notices import Notices
 from bot.surveys import rules, selection
-from bot.surveys.definitions import RATING, Definition, Surveys
-from bot.surveys.rules import Answer, Outcome, State, Step
-from bot.surveys.selection import Occasion, Reach, Suppressed
+from bot.surveys.definitions import Definition, Situation, Surveys
+from bot.surveys.rules import Outcome, Step
+from bot.surveys.selection import Reach, Suppressed
+from bot.surveys.state import Answer, State
 from bot.surveys.typed import Ambiguous, parse_answer
-from channels.base import Tap
-from nlu.understanding import Language
+from channels.base import Capabilities, Tap
 from storage import tables
 from storage.changes import Insert, Later
-from storage.records import Survey
+from storage.records import Address, Survey
 
 REMINDER_OF_USE = timedelta(days=1)
 """A reminder that could not go out for this long after it was due is not sent any more."""
 
-TOO_OLD = "too_old"
+TOO_OLD: Final = "too_old"
 """Why a survey is not sent that could only be asked when, asked in time, it would have expired."""
 
 
@@ -36,6 +38,14 @@ class Asking:
     links: Links
     notices: Notices
     rating_reader: Callable[[str, int | None], float | None]
+
+    @property
+    def after(self) -> Consequences:
+        return Consequences(self.desk, self.notices)
+
+    def hours(self, definition: Definition, at: datetime) -> datetime:
+        """When a survey that is due at `at` may go: outside its quiet hours, in office hours if it says so."""
+        return asking_hours(self.desk.calendar, definition, at)
 
     # ---- out ----
 
@@ -66,7 +76,7 @@ class Asking:
         older = effects.state.awaiting
         if older:
             self._close(effects, older, "superseded", "case_follow_up" if case else "newer_survey")
-        state = rules.begin(definition, effects.now)
+        state = rules.begin(definition, effects.now, _whose(effects))
         row = effects.add(
             Insert(
                 tables.surveys,
@@ -80,7 +90,9 @@ class Asking:
                     "state": "awaiting",
                     "progress": state.as_json(),
                     "judged": judged,
+                    "anonymous": definition.anonymous,
                     "created_at": effects.now,
+                    "asked_at": effects.now,
                     "expires_at": state.expires_at,
                 },
             )
@@ -90,27 +102,44 @@ class Asking:
 
     def _begin(self, effects: Effects, definition: Definition, row: int | Insert) -> None:
         """The first question goes out; the reminder will follow it once."""
-        reminder = rules.reminder_at(definition, rules.begin(definition, effects.now))
+        state = rules.begin(definition, effects.now, _whose(effects))
+        reminder = rules.reminder_at(definition, state)
         if reminder:
+            reminder = self.hours(definition, reminder)
             late = reminder + REMINDER_OF_USE
             effects.set_timer(TimerSet(_subject(row), "remind", reminder, late="skip", skip_after=late))
-        step = rules.step(definition, rules.begin(definition, effects.now), _language(effects))
+        step = rules.step(definition, state, language_of(effects))
         if step:
-            self._put(effects, step, row)
+            self._put(effects, definition, step, row)
+
+    def suppress(self, effects: Effects, definition: Definition, reason: str, *, judged: str | None = None) -> None:
+        """It is not asked, and that is recorded with its reason."""
+        row = {
+            "conversation_id": effects.conversation_id,
+            "contact_id": effects.contact_id,
+            "address_id": effects.address_id,
+            "definition": definition.key,
+            "state": "suppressed",
+            "reason": reason,
+            "judged": judged,
+            "created_at": effects.now,
+        }
+        effects.add(Insert(tables.surveys, row))
 
     def speak_of(self, effects: Effects, survey: int | Insert) -> None:
         """What `[[survey_link]]` stands for in this turn."""
         effects.fill("survey_link", lambda: self.links.survey(_id(survey)))
 
-    def _put(self, effects: Effects, step: Step, survey: int | Insert) -> None:
-        """A question, with what the channel has for answering it: buttons, numbers, or the page."""
-        language = _language(effects)
+    def _put(self, effects: Effects, definition: Definition, step: Step, survey: int | Insert) -> None:
+        """A question, with what the channel has for answering it: buttons, numbers, or the page. What nobody shall be
+        shown is only ever answered on the page: a conversation is read by people."""
+        language = language_of(effects)
         can = effects.capabilities
         options = [Option(o.title, {"question": step.question, "answer": o.value}) for o in step.options]
         text = step.text
-        if options and can.digits:
+        if options and can.digits and not definition.anonymous:
             text = f"{text}\n{self.notices.reply_with_number.said(language)}"
-        elif len(options) > can.buttons:
+        elif definition.anonymous or len(options) > can.buttons:
             self.speak_of(effects, survey)
             text = f"{text}\n{self.notices.survey_link.said(language, link='[[survey_link]]')}"
             options = []
@@ -128,19 +157,22 @@ class Asking:
         if outcome is None:
             return
         can = effects.capabilities
-        if can.toasts and tap.handle:
+        toast = can.toasts and tap.handle
+        if toast:
             effects.send(outcome.said, kind="notice", form="toast", target=tap.handle)
-        if can.edits and tap.message and outcome.verdict != "refused":
+        if outcome.again and toast:
+            return  # the buttons stay, and the toast has said what is chosen
+        if can.edits and tap.message and outcome.verdict != "refused" and not outcome.again:
             effects.send(f"{shown}\n✓ {outcome.said}", kind="notice", form="edit", target=tap.message)
-        elif outcome.verdict == "refused" and not (can.toasts and tap.handle):
+        elif outcome.verdict == "refused" and not toast:
             effects.say(outcome.said, kind="notice")
         self._go_on(effects, survey, outcome)
 
     def typed(self, effects: Effects, text: str, at: datetime) -> bool:
         """Whether these words answer the survey that awaits its answer here; if so, it is done."""
         survey = effects.state.awaiting
-        definition = self.surveys.get(survey.definition) if survey else None
-        if survey is None or definition is None:
+        definition = self.surveys.begun(survey.definition, survey.progress) if survey else None
+        if survey is None or definition is None or definition.anonymous:
             return False
         state = State.from_json(self._progress(effects, survey))
         if state.question is None or at < state.sent_at:
@@ -149,11 +181,11 @@ class Asking:
         if answer is None:
             return False
         if isinstance(answer, Ambiguous):
-            asked = rules.ask_back(definition, state, _language(effects))
+            asked = rules.ask_back(definition, state, language_of(effects))
             if asked is None:
                 return False
             self._keep(effects, survey, asked[0])
-            self._put(effects, asked[1], survey.id)
+            self._put(effects, definition, asked[1], survey.id)
             return True
         outcome = self._answer(effects, survey, answer, at, "text")
         if outcome is None:
@@ -173,6 +205,10 @@ class Asking:
         """An answer given on the survey's page, which itself shows what comes next."""
         return self._answer(effects, survey, answer, effects.now, "page")
 
+    def too_fast(self, effects: Effects, survey: Survey) -> None:
+        """A rating came faster than a person reads: it is noted, and counts nowhere."""
+        self._keep(effects, survey, rules.too_fast(State.from_json(self._progress(effects, survey))))
+
     def timer(self, effects: Effects, survey: Survey, kind: str, now: datetime) -> None:
         """The survey's own time has come: it is asked as planned, it expires, or it reminds once."""
         if kind == "ask":
@@ -185,13 +221,18 @@ class Asking:
             progress = State.from_json(self._progress(effects, survey))
             self._close(effects, survey, "expired" if progress.rated_at is None else "answered", None)
             return
-        definition = self.surveys.get(survey.definition)
-        reminded = definition and rules.remind(
-            definition, State.from_json(self._progress(effects, survey)), now, _language(effects)
-        )
+        definition = self.surveys.begun(survey.definition, survey.progress)
+        if definition is None:
+            return
+        allowed = self.hours(definition, now)
+        if allowed > now:
+            late = allowed + REMINDER_OF_USE
+            effects.set_timer(TimerSet(_subject(survey.id), "remind", allowed, late="skip", skip_after=late))
+            return
+        reminded = rules.remind(definition, State.from_json(self._progress(effects, survey)), now, language_of(effects))
         if reminded:
             self._keep(effects, survey, reminded[0])
-            self._put(effects, reminded[1], survey.id)
+            self._put(effects, definition, reminded[1], survey.id)
 
     # ---- planned ----
 
@@ -204,17 +245,27 @@ class Asking:
             return
         found = self._still(effects, survey)
         if isinstance(found, str):
-            effects.change(tables.surveys, survey.id, {"state": "suppressed", "reason": found})
+            effects.change(tables.surveys, survey.id, {"state": "suppressed", "reason": found, "asked_at": None})
+            return
+        allowed = self.hours(found, effects.now)
+        if allowed > effects.now:  # a stop of the service made it late: it waits for the morning
+            effects.set_timer(TimerSet(_subject(survey.id), "ask", allowed, late="replan"))
+            effects.change(tables.surveys, survey.id, {"asked_at": allowed})
             return
         older = effects.state.awaiting
+        if older and found.trigger == "schedule":  # what is asked of a service goes before what is asked by the way
+            effects.change(tables.surveys, survey.id, {"state": "suppressed", "reason": "cooldown", "asked_at": None})
+            return
         if older:
             self._close(effects, older, "superseded", "newer_survey")
-        state = rules.begin(found, effects.now)
+        state = rules.begin(found, effects.now, _whose(effects))
         values = {
             # Later: written after the older one has given way, for one at an address awaits its answer.
             "state": Later(lambda: "awaiting"),
             "progress": state.as_json(),
             "conversation_id": effects.conversation_id,
+            "anonymous": found.anonymous,
+            "asked_at": effects.now,
             "expires_at": state.expires_at,
         }
         effects.change(tables.surveys, survey.id, values)
@@ -229,18 +280,10 @@ class Asking:
         if survey.expires_at is not None and now >= survey.expires_at:
             return TOO_OLD
         definition = self.surveys.get(survey.definition)
-        happened = now - definition.delay if definition else now
-        reach = Reach(
-            address_id=address.id,
-            stopped=address.stopped_at is not None,
-            blocked=address.blocked_at is not None,
-            heard_at=address.heard_at,
-            window=effects.capabilities.window,
-            starts_conversations=effects.capabilities.starts_conversations,
-        )
-        occasion = Occasion(trigger="episode", happened_at=happened, wanted=survey.definition)
-        decision = selection.decide(self.surveys, occasion, [reach], None, now)
-        return decision.reason if isinstance(decision, Suppressed) else decision.definition
+        if definition is None:
+            return "no_definition"
+        decision = selection.reached(definition, [reach_of(address, effects.capabilities)], now)
+        return decision.reason if isinstance(decision, Suppressed) else definition
 
     def undelivered(self, effects: Effects, survey: Survey, reason: str) -> None:
         """Its question never reached anybody: it was not asked, and that has its reason."""
@@ -250,11 +293,11 @@ class Asking:
     # ---- within ----
 
     def _answer(self, effects: Effects, survey: Survey, answer: Answer, at: datetime, source: str) -> Outcome | None:
-        definition = self.surveys.get(survey.definition)
+        definition = self.surveys.begun(survey.definition, survey.progress)
         if definition is None or survey.progress is None:
             return None
         outcome = rules.answer(
-            definition, State.from_json(self._progress(effects, survey)), answer, at, _language(effects)
+            definition, State.from_json(self._progress(effects, survey)), answer, at, language_of(effects)
         )
         if outcome.verdict in ("refused", "unchanged"):
             return outcome
@@ -280,10 +323,10 @@ class Asking:
                 }
             )
         if outcome.low:
-            self._low(effects, survey, definition, state, at)
-        if outcome.verdict in ("answered", "answer_changed"):
-            given = next(known for known in state.answers if known.question == answer.question)
-            self._reason(effects, survey, definition, given, at)
+            self.after.low(effects, survey, definition, state, at)
+        given = state.given(answer.question)
+        if outcome.verdict in ("answered", "answer_changed") and given is not None and not outcome.again:
+            self.after.answered(effects, survey, definition, given, at)
         if state.question is None and survey.state == "awaiting":
             self._close(effects, survey, "answered", None)
         elif state.question and survey.state == "answered" and effects.state.awaiting is None:
@@ -292,52 +335,13 @@ class Asking:
         return outcome
 
     def _go_on(self, effects: Effects, survey: Survey, outcome: Outcome) -> None:
-        if outcome.step:
-            self._put(effects, outcome.step, survey.id)
+        definition = self.surveys.begun(survey.definition, survey.progress)
+        if outcome.step and definition:
+            self._put(effects, definition, outcome.step, survey.id)
         elif outcome.thanks:
             low = outcome.state.low and survey.state == "awaiting"
-            more = self._low_words(effects, survey) if low else ""
+            more = self.after.words(effects, survey) if low else ""
             effects.say(f"{outcome.thanks}{more}", kind="survey", survey=survey.id)
-
-    def _low(self, effects: Effects, survey: Survey, definition: Definition, state: State, at: datetime) -> None:
-        """A low rating opens a case of its own, once, unless it judges a case that is there."""
-        if survey.case_id is not None or self._low_case(effects, survey) is not None:
-            return
-        shown = rules.recorded(definition, Answer(RATING, str(state.value)), _language(effects))
-        self.desk.open(
-            effects,
-            title=self.notices.low_rating_title.said(_language(effects), answer=shown),
-            nature=["other"],
-            aspect=[],
-            urgency="important",
-            fields={},
-            origin=f"survey:{survey.id}",
-            at=at,
-        )
-
-    def _reason(self, effects: Effects, survey: Survey, definition: Definition, answer: Answer, at: datetime) -> None:
-        """What was said after a low rating goes to the case that it opened."""
-        case = self._low_case(effects, survey)
-        if case is not None:
-            words = rules.recorded(definition, answer, _language(effects))
-            told(effects, case, "completed", actor="customer", note=words, at=at)
-
-    def _low_case(self, effects: Effects, survey: Survey) -> int | Insert | None:
-        origin = f"survey:{survey.id}"
-        for change in effects.changes:
-            if isinstance(change, Insert) and change.table is tables.cases and change.values["origin"] == origin:
-                return change
-        return next((case.id for case in effects.state.cases if case.origin == origin), None)
-
-    def _low_words(self, effects: Effects, survey: Survey) -> str:
-        case = self._low_case(effects, survey)
-        if case is None:
-            return ""
-        language = _language(effects)
-        self.desk.speak_of(effects, case)
-        promise = self.desk.promise("important", effects.now, language)
-        said = self.notices.low_rating.said(language, number="[[case_number]]", promise=promise)
-        return f"\n{said}"
 
     def _progress(self, effects: Effects, survey: Survey) -> dict[str, Any]:
         """Where the survey stands, with what this turn already did to it."""
@@ -351,6 +355,8 @@ class Asking:
         values: dict[str, Any] = {"state": to, "reason": reason}
         if to == "answered":
             values["answered_at"] = effects.now
+        if to == "suppressed":
+            values["asked_at"] = None
         if to == "superseded":
             state = rules.supersede(State.from_json(self._progress(effects, survey)), effects.now)
             effects.progress[survey.id] = values["progress"] = state.as_json()
@@ -363,8 +369,22 @@ class Asking:
             effects.state.awaiting = None
 
 
-def _language(effects: Effects) -> Language:
-    return "en" if effects.language == "en" else "zh"
+def reach_of(address: Address, capabilities: Capabilities | None) -> Reach:
+    """An address as the selection looks at it; `capabilities` are None where its account is gone."""
+    return Reach(
+        address_id=address.id,
+        channel=address.channel,
+        stopped=address.stopped_at is not None,
+        blocked=address.blocked_at is not None,
+        heard_at=address.heard_at,
+        window=capabilities.window if capabilities else None,
+        starts_conversations=bool(capabilities and capabilities.starts_conversations),
+    )
+
+
+def _whose(effects: Effects) -> Situation:
+    contact = effects.state.contact
+    return Situation(contact.segment if contact else None, language_of(effects))
 
 
 def _subject(survey: int | Insert) -> Later:

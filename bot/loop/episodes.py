@@ -13,14 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from bot.clock import Clock
 from bot.contacts import service as contacts
 from bot.contacts.service import Met, Person, Place
-from bot.loop.asking import TOO_OLD, Asking
+from bot.loop.asking import TOO_OLD, Asking, reach_of
 from bot.loop.effects import SET_TIMER, Effects
 from bot.loop.events import chat_lane
+from bot.loop.planning import Asked, asked_of, planned
 from bot.loop.state import LaneState
 from bot.loop.turn import Turns
 from bot.surveys import selection
-from bot.surveys.rules import State
-from bot.surveys.selection import Occasion, Reach, Send, Suppressed
+from bot.surveys.selection import Occasion, Send, Suppressed
 from channels.base import Capabilities
 from storage import changes, tables
 from storage.changes import Insert
@@ -86,23 +86,23 @@ class Episodes:
     asking: Asking
     capabilities_of: Callable[[str, str], Capabilities | None]
 
-    async def take(self, reported: Reported, actor: str) -> Taken:
+    async def take(self, reported: Reported, actor: str, *, at_once: bool = True) -> Taken:
         """Know the customer, keep the episode, and ask, plan or say why not; all of that once for an `external_id`,
         however often and at whatever moment it is told. Told again, also with other content, it is the first answer
         again, and nothing changes.
 
         Episode and survey are committed together; before them only the customer is, which is the same when done
-        again. `actor` stands in the audit. Raises UnknownPlace, or Conflict where the customer's lane never stood
-        still."""
+        again. `actor` stands in the audit. With `at_once` False it is planned in any case, for the service that is
+        running to ask. Raises UnknownPlace, or Conflict where the customer's lane never stood still."""
         for attempt in range(TRIES):
             known = await self.database.read(lambda connection: _known(connection, reported.external_id))
             if known is not None:
                 return known
             facts = await self._meet(reported, actor)
             now = self.clock.now()
-            decision = self._decide(reported, facts, now)
+            decision = await self._decide(reported, facts, now)
             try:
-                if isinstance(decision, Send) and decision.at <= now and attempt < TRIES_AT_ONCE:
+                if at_once and isinstance(decision, Send) and decision.at <= now and attempt < TRIES_AT_ONCE:
                     return await self._ask(reported, facts, decision)
                 return await self._keep(reported, facts, decision, now)
             except (IntegrityError, _Again):
@@ -117,41 +117,30 @@ class Episodes:
 
         def work(connection: Connection) -> _Facts:
             met = contacts.meet(connection, reported.person, reported.places, now, actor)
-            return _Facts(met, _asked(connection, met.contact))
+            return _Facts(met, asked_of(connection, met.contact))
 
         facts = await self.database.write(work)
         self.turns.sent((), facts.met.moved)
         return facts
 
-    def _decide(self, reported: Reported, facts: _Facts, now: datetime) -> Send | Suppressed:
+    async def _decide(self, reported: Reported, facts: _Facts, now: datetime) -> Send | Suppressed:
         occasion = Occasion(
             trigger="episode",
             happened_at=reported.ended_at,
             touchpoint=reported.touchpoint,
             wanted=reported.survey,
+            subject=reported.external_id,
+            segment=facts.asked.segment,
         )
-        reaches = [self._reach(address) for address in facts.met.addresses]
-        decision = selection.decide(self.asking.surveys, occasion, reaches, None, now)
+        can = self.capabilities_of
+        reaches = [reach_of(address, can(address.channel, address.account)) for address in facts.met.addresses]
+        decision = selection.decide(self.asking.surveys, occasion, reaches, None, now, self.asking.hours)
         if isinstance(decision, Suppressed):
             return decision
         definition = decision.definition
         if now >= reported.ended_at + definition.delay + definition.expires:
-            return Suppressed(TOO_OLD, definition)  # type: ignore[arg-type] # history that is imported, not selected
-        # The cooldown looks both ways: a survey that is planned for later must not come right after this one.
-        if any(abs(decision.at - asked) < definition.cooldown for asked in facts.asked):
-            return Suppressed("cooldown", definition)
-        return decision
-
-    def _reach(self, address: Address) -> Reach:
-        can = self.capabilities_of(address.channel, address.account)
-        return Reach(
-            address_id=address.id,
-            stopped=address.stopped_at is not None,
-            blocked=address.blocked_at is not None,
-            heard_at=address.heard_at,
-            window=can.window if can else None,
-            starts_conversations=bool(can and can.starts_conversations),
-        )
+            return Suppressed(TOO_OLD, definition)  # history that is imported
+        return await planned(self.database, decision, facts.asked, self.asking.desk.calendar.zone)
 
     # ---- the three ends ----
 
@@ -190,6 +179,8 @@ class Episodes:
                 "definition": decision.definition.key,
                 "state": "planned",
                 "address_id": chosen.id,
+                "anonymous": decision.definition.anonymous,
+                "asked_at": decision.at,
                 "expires_at": decision.at + decision.definition.expires,
             }
             timer = {"lane": _lane(chosen), "due_at": decision.at}
@@ -212,10 +203,10 @@ class Episodes:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the decision stands on; `asked`: when surveys were sent to the contact of late, or are going to be."""
+    """What the decision stands on."""
 
     met: Met
-    asked: tuple[datetime, ...]
+    asked: Asked
 
 
 class _Again(Exception):
@@ -235,16 +226,6 @@ def _known(connection: Connection, external_id: str) -> Taken | None:
     return Taken(episode=episode, survey=survey, state="awaiting", reason=None)
 
 
-def _asked(connection: Connection, contact: int) -> tuple[datetime, ...]:
-    asked: list[datetime] = []
-    for survey, state, progress in connection.execute(_OF_LATE, {"whose": contact}):
-        if state == "planned":
-            asked += connection.execute(_ASKS, {"about": f"survey:{survey}"}).scalars()
-        elif progress is not None:  # one given unasked has none
-            asked.append(State.from_json(progress).sent_at)
-    return tuple(asked)
-
-
 _surveys, _timers = tables.surveys.c, tables.timers.c
 _FIRST = (
     select(tables.episodes.c.id, _surveys.id, _surveys.state, _surveys.reason)
@@ -254,12 +235,6 @@ _FIRST = (
     .limit(1)
 )
 _ASKS = select(_timers.due_at).where(_timers.subject == bindparam("about"), _timers.kind == "ask")
-_OF_LATE = (
-    select(_surveys.id, _surveys.state, _surveys.progress)
-    .where(_surveys.contact_id == bindparam("whose"), _surveys.state != "suppressed")
-    .order_by(_surveys.id.desc())
-    .limit(50)
-)
 
 
 def _episode(reported: Reported, contact: int, now: datetime) -> Insert:

@@ -27,6 +27,7 @@ class Notices:
     reply_with_number: Words
     survey_link: Words
     low_rating_title: Words
+    interview_title: Words
     comment_private: Words
     second_look_urgent: Words
 

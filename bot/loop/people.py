@@ -16,6 +16,7 @@ from bot.loop.cases import told
 from bot.loop.effects import Effects, Kind
 from bot.loop.notices import Notices
 from bot.loop.render import split
+from bot.loop.resolving import ask_about_agent, talked
 from bot.loop.state import LaneState
 from bot.loop.talking import ownership
 from bot.loop.turn import Turns
@@ -160,7 +161,10 @@ class People:
         await self._act(lane, decide)
 
     async def resolve(self, lane: str, agent: Agent) -> None:
-        """The matter is settled: the bot has the conversation again, and the customer is asked to rate the agent."""
+        """The matter is settled: the bot has the conversation again, and the customer is asked to rate the agent, or
+        it is recorded why not."""
+        at = self.turns.now()
+        said = await self.database.read(lambda connection: talked(connection, lane, self.asking, at))
 
         def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
             now = ownership(effects, holder)
@@ -168,9 +172,8 @@ class People:
             effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None)
             effects.tracker = None
             effects.record("system", "resolved", data={"staff": agent.name}, staff_id=agent.id)
-            definition = self.asking.surveys.for_trigger("conversation_resolved")
-            if definition and not state.public:
-                self.asking.ask(effects, definition, judged=f"staff:{now.agent_id}")
+            if said is not None and not state.public:
+                ask_about_agent(self.asking, effects, said, f"staff:{now.agent_id}")
 
         await self._act(lane, decide)
 

@@ -14,7 +14,8 @@ from bot.engine.payload import parse as parse_payload
 from bot.knowledge.index import Found
 from bot.loop.cases import Desk
 from bot.loop.effects import Effects, Kind, Option
-from bot.surveys.definitions import Surveys, nearest
+from bot.surveys.definitions import Surveys
+from bot.surveys.scales import nearest
 from bot.takeover import rules as takeover
 from bot.takeover.rules import Ownership
 from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding, Urgency

@@ -1,93 +1,80 @@
-"""What `surveys.yml` defines: scales, questions, and the conditions under which each is asked."""
+"""What `surveys.yml` defines: whom to ask, when, where and what, and when each question is put."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Literal, get_args
+from datetime import time, timedelta
+from typing import Any, Literal, get_args
 
+from bot.surveys.scales import HIGH_FROM, LOW_BELOW, Scale
 from bot.yamlfile import Words
 from nlu.understanding import Language
 
-Trigger = Literal["episode", "conversation_resolved", "case_resolved", "volunteered"]
-Kind = Literal["csat5", "thumbs", "nps", "ces"]
+Trigger = Literal["episode", "conversation_resolved", "case_resolved", "schedule", "volunteered"]
+Period = Literal["week", "month", "quarter", "year"]
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
-# The values of each kind, in the order in which they are shown.
-VALUES: Mapping[Kind, tuple[int, ...]] = {
-    "csat5": (1, 2, 3, 4, 5),
-    "thumbs": (1, 0),
-    "nps": tuple(range(11)),
-    "ces": (1, 2, 3, 4, 5, 6, 7),
-}
+PERIODS: tuple[Period, ...] = get_args(Period)
 RATING = "rating"  # the key of every survey's first question
-LOW_BELOW = 60.0  # of 100: what counts as a low rating
-HIGH_FROM = 80.0  # of 100: satisfied; a case closes from here
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A way to rate. `labels` gives each value its button."""
-
-    name: str
-    kind: Kind
-    labels: Mapping[int, Words]
-
-    @property
-    def values(self) -> tuple[int, ...]:
-        return VALUES[self.kind]
-
-    @property
-    def maximum(self) -> int:
-        return max(self.values)
-
-
-def score(scale: Scale, value: int) -> float:
-    """`value` as 0 to 100: 100 x value / maximum (R5.1). Raises ValueError if the scale has no such value."""
-    if value not in scale.values:
-        raise ValueError(f"the scale {scale.name} ({scale.kind}) has no value {value}")
-    return 100.0 * value / scale.maximum
-
-
-def nearest(scale: Scale, stated: float) -> int:
-    """The value of the scale nearest to a score of 0 to 100; a tie goes down, so that none looks better than said."""
-    return min(sorted(scale.values), key=lambda value: abs(score(scale, value) - stated))
+DONE = "*done"  # the option that ends a question of several choices; no choice can be named so
+Chosen = Mapping[str, frozenset[str]]
+"""The options taken of each answered question; none where the answer was free text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer of a single-choice question."""
+    """One answer to choose."""
 
     key: str
     title: Words
 
 
 @dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of a customer when they are asked: fixed then, so that the way through stays the same."""
+
+    segment: str | None = None
+    language: Language | None = None
+
+
+NOBODY = Situation()
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
-    """When a question is asked: the score lies in [score_from, score_below), and of each question named in `chosen` one
-    of the given options was chosen."""
+    """When a question is asked: the score lies in [score_from, score_below), of each question named in `chosen` one
+    of the given options was chosen, and the customer is of one of `segments` and spoken to in one of `languages`
+    (empty: any)."""
 
     score_from: float | None = None
     score_below: float | None = None
     chosen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    segments: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
 
-    def holds(self, score: float, chosen: Mapping[str, str | None]) -> bool:
-        """`chosen`: the option taken of each answered question, None where the answer was free text."""
+    def holds(self, score: float, chosen: Chosen, whose: Situation = NOBODY) -> bool:
         if self.score_from is not None and score < self.score_from:
             return False
         if self.score_below is not None and score >= self.score_below:
             return False
-        return all(chosen.get(question) in options for question, options in self.chosen.items())
+        if self.segments and whose.segment not in self.segments:
+            return False
+        if self.languages and whose.language not in self.languages:
+            return False
+        return all(chosen.get(question, frozenset()) & options for question, options in self.chosen.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question after the rating: choices, free text, or both."""
+    """A question after the rating: choices, free text, or both. `multiple`: as many choices as apply. `consent`: a yes
+    allows us something, and is acted on."""
 
     key: str
     text: Words
     choices: tuple[Choice, ...] = ()
+    multiple: bool = False
     free_text: bool = False
+    consent: Literal["interview"] | None = None
     when: Condition = field(default_factory=Condition)
 
     def choice(self, key: str) -> Choice | None:
@@ -117,7 +104,8 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """What the survey says of an answer. `recorded` and `changed` have {answer}; `unclear` asks back, once."""
+    """What the survey says of an answer. `recorded` and `changed` have {answer}; `unclear` asks back, once; `done` is
+    the button that ends a question of several choices, `several` says so, `none` stands for no choice."""
 
     recorded: Words
     changed: Words
@@ -127,13 +115,27 @@ class Phrases:
     not_asked: Words
     not_an_option: Words
     unclear: Words
+    several: Words
+    done: Words
+    none: Words
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Nothing is sent from `start` until `end`, by the office's clock; over midnight where the end comes first."""
+
+    start: time
+    end: time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """One survey. `version` is a digest of what it asks: an open survey is finished on the version it began with.
+    """One survey. `version` is a digest of all of it: an open survey is finished on the version it began with.
 
-    `touchpoints` empty: every touchpoint that no other definition names. `max_questions` counts the rating.
+    `touchpoints`, `segments` empty: those that no other definition of the same trigger names. `sample`: percent of
+    the occasions that are asked about. `channels`: asked there first, in this order. `every`: the period of a scheduled
+    survey. `per_day`: sent at most. `min_messages`: a resolved conversation in which the customer wrote fewer is
+    trivial. `anonymous`: nobody is shown who answered. `max_questions` counts the rating.
     `not_answers` are whole messages, normalised, that are never an answer ("thanks", "a person please").
     """
 
@@ -145,12 +147,21 @@ class Definition:
     phrases: Phrases
     version: str
     touchpoints: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    sample: int = 100
+    channels: tuple[str, ...] = ()
+    every: Period | None = None
     ask: tuple[Question, ...] = ()
     expires: timedelta = timedelta(days=14)
     change_window: timedelta = timedelta(hours=24)
     delay: timedelta = timedelta(0)
     cooldown: timedelta = timedelta(0)
+    per_day: int | None = None
+    quiet: QuietHours | None = None
+    office_hours: bool = False
     reminder: Reminder | None = None
+    anonymous: bool = False
+    min_messages: int = 1
     max_questions: int = 3
     not_answers: frozenset[str] = frozenset()
 
@@ -158,14 +169,14 @@ class Definition:
         """The question of `ask` with this key."""
         return next((question for question in self.ask if question.key == key), None)
 
-    def next_question(self, score: float, chosen: Mapping[str, str | None]) -> Question | None:
+    def next_question(self, score: float, chosen: Chosen, whose: Situation = NOBODY) -> Question | None:
         """The question to put next after a rating of `score` and these answers; None: thank them.
 
         A condition looks back only, so the questions are walked through in order and it always ends.
         """
         answered = 1
         for question in self.ask:
-            if question.when.holds(score, chosen):
+            if question.when.holds(score, chosen, whose):
                 if question.key not in chosen:
                     return question if answered < self.max_questions else None
                 answered += 1
@@ -174,18 +185,33 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Surveys:
-    """All of `surveys.yml`, by key."""
+    """All of `surveys.yml`, by key. `kept`: versions that surveys may have begun with, by key and version."""
 
     definitions: Mapping[str, Definition]
+    kept: Mapping[tuple[str, str], Definition] = field(default_factory=dict)
 
     def get(self, key: str) -> Definition | None:
         return self.definitions.get(key)
 
-    def for_trigger(self, trigger: Trigger, touchpoint: str | None = None) -> Definition | None:
-        """The definition that names `touchpoint`, else the one of this trigger that names none."""
-        fitting = [definition for definition in self.definitions.values() if definition.trigger == trigger]
-        named = [
-            definition for definition in fitting if touchpoint is not None and touchpoint in definition.touchpoints
-        ]
-        general = [definition for definition in fitting if not definition.touchpoints]
-        return next(iter(named or general), None)
+    def begun(self, key: str, progress: Mapping[str, Any] | None) -> Definition | None:
+        """The definition that a survey began with; today's where it has not begun, or that version is not known."""
+        version = str(progress["version"]) if progress and "version" in progress else ""
+        return self.kept.get((key, version)) or self.definitions.get(key)
+
+    def fitting(self, trigger: Trigger, touchpoint: str | None = None) -> tuple[Definition, ...]:
+        """The definitions of this trigger that name `touchpoint`, else those that name none."""
+        all_of = [definition for definition in self.definitions.values() if definition.trigger == trigger]
+        named = [definition for definition in all_of if touchpoint is not None and touchpoint in definition.touchpoints]
+        return tuple(named or (definition for definition in all_of if not definition.touchpoints))
+
+    def for_trigger(
+        self, trigger: Trigger, touchpoint: str | None = None, segment: str | None = None
+    ) -> Definition | None:
+        """Of those that fit the one that names `segment`, else the one that names none."""
+        return suited(self.fitting(trigger, touchpoint), segment)
+
+
+def suited(fitting: tuple[Definition, ...], segment: str | None) -> Definition | None:
+    """The definition that names `segment`, else the one that names none."""
+    named = (each for each in fitting if segment is not None and segment in each.segments)
+    return next(named, None) or next((each for each in fitting if not each.segments), None)

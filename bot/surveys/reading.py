@@ -4,43 +4,53 @@ too many, a scale with a hole."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+import re
+from collections.abc import Mapping
+from datetime import time, timedelta
 from pathlib import Path
 
 from bot.surveys.definitions import (
-    RATING,
+    PERIODS,
     TRIGGERS,
-    VALUES,
-    Choice,
-    Condition,
     Definition,
-    Kind,
+    Period,
     Phrases,
-    Question,
+    QuietHours,
     Reminder,
-    Scale,
     Surveys,
     Thanks,
     Trigger,
-    score,
 )
+from bot.surveys.reading_questions import TITLE_LIMIT, check_paths, read_ask
+from bot.surveys.scales import VALUES, Kind, Scale
 from bot.surveys.typed import plain
 from bot.yamlfile import Item, Sheet, Words
 
-TITLE_LIMIT = 20  # characters of a button on the narrowest channels: Messenger's quick replies, WhatsApp's lists
+__all__ = ["TITLE_LIMIT", "load"]
+
 _TOP = ("phrases", "not_answers", "scales", "surveys")
 _NEEDS = ("trigger", "scale", "question", "thanks")
 _MAY = (
     "touchpoints",
+    "segments",
+    "sample_percent",
+    "channels",
+    "every",
     "ask",
     "expiry_days",
     "change_window_hours",
     "delay_minutes",
     "cooldown_days",
+    "per_day",
+    "quiet_hours",
+    "office_hours",
     "reminder",
+    "anonymous",
+    "min_messages",
     "max_questions",
 )
+RELATIONSHIP_COOLDOWN = 30  # days between a scheduled survey and any other of the same customer
+_MOST_OPTIONS = 11  # of an own scale: as many as NPS has
 _PHRASES: Mapping[str, tuple[str, ...]] = {
     "recorded": ("answer",),
     "changed": ("answer",),
@@ -50,6 +60,9 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
     "not_asked": (),
     "not_an_option": (),
     "unclear": (),
+    "several": (),
+    "done": (),
+    "none": (),
 }
 
 
@@ -85,17 +98,44 @@ def _phrases(sheet: Sheet, item: Item) -> Phrases:
 
 def _scale(sheet: Sheet, item: Item, name: str) -> Scale:
     what = f"scale '{name}'"
-    found = sheet.mapping(item, what, needs=("kind", "labels"))
+    found = sheet.mapping(item, what, needs=("kind", "labels"), may=("scores",))
     kind: Kind = sheet.choice(found["kind"], f"the kind of {what}", tuple(VALUES))  # type: ignore[assignment] # chosen of them
     labels: dict[int, Words] = {}
     for value, label in sheet.entries(found["labels"], f"the labels of {what}").items():
-        if value not in {str(known) for known in VALUES[kind]}:
+        if kind == "own":
+            if not re.fullmatch("[0-9]{1,3}", value):
+                raise sheet.refuse(label, f"{what} labels '{value}'", "Name each value by a whole number from 0 to 999")
+        elif value not in {str(known) for known in VALUES[kind]}:
             sheet.refuse(label, f"{what} labels {value}, which {kind} does not have", _values(kind))
             continue
         labels[int(value)] = sheet.words(label, f"label {value} of {what}", limit=TITLE_LIMIT)
     if missing := [str(value) for value in VALUES[kind] if value not in labels]:
         raise sheet.refuse(found["labels"], f"{what} has no label for {', '.join(missing)}", _values(kind))
-    return Scale(name, kind, labels)
+    if kind != "own":
+        if "scores" in found:
+            remedy = "Take them out, or make it `kind: own`"
+            raise sheet.refuse(found["scores"], f"{what} has scores, but {kind} has its own mapping", remedy)
+        return Scale(name, kind, labels)
+    if not 2 <= len(labels) <= _MOST_OPTIONS:
+        remedy = f"Label 2 to {_MOST_OPTIONS} values"
+        raise sheet.refuse(found["labels"], f"{what} has {len(labels)} values", remedy)
+    return Scale(name, kind, labels, _scores(sheet, found.get("scores", item), what, labels, said="scores" in found))
+
+
+def _scores(sheet: Sheet, item: Item, what: str, labels: Mapping[int, Words], *, said: bool) -> dict[int, float]:
+    """What each value of an own scale is worth of 100: it must be said, for nothing follows from the labels."""
+    if not said:
+        raise sheet.refuse(item, f"{what} does not say what its values are worth", "Add `scores: {1: 0, 2: 100}`")
+    scores = {
+        value: float(sheet.integer(score, f"score {value} of {what}", 0, 100))
+        for value, score in sheet.entries(item, f"the scores of {what}").items()
+    }
+    if set(scores) != {str(value) for value in labels} or len(set(scores.values())) < 2:
+        values = ", ".join(str(value) for value in labels)
+        raise sheet.refuse(
+            item, f"{what} scores {', '.join(scores)}", f"Give each of {values} a score from 0 to 100, not all the same"
+        )
+    return {value: scores[str(value)] for value in labels}
 
 
 def _values(kind: Kind) -> str:
@@ -116,15 +156,25 @@ def _definition(
     def number(name: str, default: int, minimum: int, maximum: int) -> int:
         return sheet.integer(found[name], f"{name} of {what}", minimum, maximum) if name in found else default
 
+    def texts(name: str, one_of_them: str) -> tuple[str, ...]:
+        listed = sheet.items(found[name], f"{name} of {what}") if name in found else ()
+        return tuple(sheet.text(one, f"{one_of_them} of {what}") for one in listed)
+
+    def flag(name: str) -> bool:
+        return name in found and sheet.choice(found[name], f"{name} of {what}", ("true", "false")) == "true"
+
     trigger: Trigger = sheet.choice(found["trigger"], f"the trigger of {what}", TRIGGERS)  # type: ignore[assignment] # chosen of them
-    touchpoints = tuple(
-        sheet.text(one, f"a touchpoint of {what}")
-        for one in (sheet.items(found["touchpoints"], f"touchpoints of {what}") if "touchpoints" in found else ())
-    )
+    touchpoints = texts("touchpoints", "a touchpoint")
     if touchpoints and trigger != "episode":
         sheet.refuse(
             found["touchpoints"], f"{what} has touchpoints, but is triggered by {trigger}", "Only `episode` has them"
         )
+    if ("every" in found) != (trigger == "schedule"):
+        where = found.get("every", found["trigger"])
+        sheet.refuse(where, f"{what} is triggered by {trigger}", "`trigger: schedule` and `every:` go together")
+    every: Period | None = (
+        sheet.choice(found["every"], f"every of {what}", PERIODS) if "every" in found else None  # type: ignore[assignment] # chosen of them
+    )
     name = sheet.text(found["scale"], f"the scale of {what}")
     if name not in scales:
         raise sheet.refuse(
@@ -135,28 +185,41 @@ def _definition(
         key=key,
         trigger=trigger,
         touchpoints=touchpoints,
+        segments=texts("segments", "a segment"),
+        sample=number("sample_percent", 100, 1, 100),
+        channels=texts("channels", "a channel"),
+        every=every,
         scale=scales[name],
         question=sheet.words(found["question"], f"the question of {what}"),
-        ask=_ask(sheet, found["ask"], what) if "ask" in found else (),
+        ask=read_ask(sheet, found["ask"], what) if "ask" in found else (),
         thanks=_thanks(sheet, found["thanks"], what),
         expires=expires,
         change_window=timedelta(hours=number("change_window_hours", 24, 0, 24 * 365)),
         delay=timedelta(minutes=number("delay_minutes", 0, 0, 60 * 24 * 30)),
-        cooldown=timedelta(days=number("cooldown_days", 0, 0, 3650)),
+        cooldown=timedelta(
+            days=number("cooldown_days", RELATIONSHIP_COOLDOWN if trigger == "schedule" else 0, 0, 3650)
+        ),
+        per_day=number("per_day", 1, 1, 10_000_000) if "per_day" in found else None,
+        quiet=_quiet(sheet, found["quiet_hours"], what) if "quiet_hours" in found else None,
+        office_hours=flag("office_hours"),
+        anonymous=flag("anonymous"),
         reminder=_reminder(sheet, found["reminder"], what, expires) if "reminder" in found else None,
+        min_messages=number("min_messages", 1, 1, 100),
         max_questions=number("max_questions", 3, 1, 10),
         phrases=phrases if phrases is not None else _NO_PHRASES,
         not_answers=not_answers,
         version=_digest(item, scales[name]),
     )
-    _check_paths(sheet, found.get("ask", item), definition)
+    check_paths(sheet, found.get("ask", item), definition)
     return definition
 
 
 def _digest(item: Item, scale: Scale) -> str:
     """A short digest of what is asked: it moves with the words, not with the lines they stand on."""
     return hashlib.sha256(
-        repr((_content(item), [(value, scale.labels[value]) for value in scale.values], scale.kind)).encode()
+        repr(
+            (_content(item), [(value, scale.labels[value]) for value in scale.values], scale.kind, scale.scores)
+        ).encode()
     ).hexdigest()[:12]
 
 
@@ -180,6 +243,22 @@ def _thanks(sheet: Sheet, item: Item, what: str) -> Thanks:
     return Thanks(low=words["low"], middle=words.get("middle", words["high"]), high=words["high"])
 
 
+def _quiet(sheet: Sheet, item: Item, what: str) -> QuietHours:
+    found = sheet.mapping(item, f"quiet_hours of {what}", needs=("from", "until"))
+    start, end = (_clock(sheet, found[name], f"'{name}' of quiet_hours of {what}") for name in ("from", "until"))
+    if start == end:
+        raise sheet.refuse(item, f"quiet_hours of {what} never end", "Let them end at another time, such as 08:00")
+    return QuietHours(start, end)
+
+
+def _clock(sheet: Sheet, item: Item, what: str) -> time:
+    said = sheet.text(item, what)
+    if not re.fullmatch("([01]?[0-9]|2[0-3]):[0-5][0-9]", said):
+        raise sheet.refuse(item, f"{what} is '{said}'", "Write a time of day such as 21:30")
+    hour, minute = said.split(":")
+    return time(int(hour), int(minute))
+
+
 def _reminder(sheet: Sheet, item: Item, what: str, expires: timedelta) -> Reminder:
     found = sheet.mapping(item, f"reminder of {what}", needs=("after_hours", "text"))
     hours = sheet.integer(found["after_hours"], f"after_hours of the reminder of {what}", 1, 24 * 365)
@@ -192,136 +271,15 @@ def _reminder(sheet: Sheet, item: Item, what: str, expires: timedelta) -> Remind
     return Reminder(timedelta(hours=hours), sheet.words(found["text"], f"the reminder of {what}"))
 
 
-# ---- the questions after the rating ----
-
-
-def _ask(sheet: Sheet, item: Item, what: str) -> tuple[Question, ...]:
-    questions: list[Question] = []
-    keys = [
-        one.entries["key"].raw if one.entries is not None and "key" in one.entries else None
-        for one in sheet.items(item, f"ask of {what}")
-    ]
-    for one in sheet.items(item, f"ask of {what}"):
-        with sheet.part():
-            questions.append(_question(sheet, one, what, questions, keys))
-    return tuple(questions)
-
-
-def _question(sheet: Sheet, item: Item, what: str, earlier: list[Question], keys: list[str | None]) -> Question:
-    found = sheet.mapping(item, f"a question of {what}", needs=("key", "text"), may=("when", "choices", "free_text"))
-    key = sheet.text(found["key"], f"the key of a question of {what}")
-    what = f"question '{key}' of {what}"
-    if key == RATING or key in {question.key for question in earlier}:
-        raise sheet.refuse(found["key"], f"{what} has a key that is taken", f"Keys differ, and none is '{RATING}'")
-    choices = (
-        tuple(
-            Choice(name, sheet.words(title, f"choice '{name}' of {what}", limit=TITLE_LIMIT))
-            for name, title in sheet.entries(found["choices"], f"choices of {what}").items()
-        )
-        if "choices" in found
-        else ()
-    )
-    if len(choices) > 10:
-        sheet.refuse(found["choices"], f"{what} has {len(choices)} choices", "Offer 10 at most: a list holds no more")
-    free_text = (
-        "free_text" in found and sheet.choice(found["free_text"], f"free_text of {what}", ("true", "false")) == "true"
-    )
-    if not choices and not free_text:
-        raise sheet.refuse(item, f"{what} cannot be answered", "Give it `choices:`, or `free_text: true`, or both")
-    return Question(
-        key=key,
-        text=sheet.words(found["text"], f"the text of {what}"),
-        choices=choices,
-        free_text=free_text,
-        when=_condition(sheet, found["when"], what, earlier, key, keys) if "when" in found else Condition(),
-    )
-
-
-def _condition(
-    sheet: Sheet, item: Item, what: str, earlier: list[Question], key: str, keys: list[str | None]
-) -> Condition:
-    bounds: dict[str, float] = {}
-    chosen: dict[str, frozenset[str]] = {}
-    known = {question.key: question for question in earlier}
-    for name, wanted in sheet.entries(item, f"when of {what}").items():
-        if name == "score":
-            for bound, value in sheet.mapping(wanted, f"the score of {what}", may=("from", "below")).items():
-                bounds[bound] = sheet.integer(value, f"'{bound}' of {what}", 0, 101)
-        elif name in known:
-            options = tuple(choice.key for choice in known[name].choices)
-            chosen[name] = frozenset(
-                sheet.choice(one, f"an answer to '{name}' in when of {what}", options)
-                for one in sheet.items(wanted, f"'{name}' in when of {what}")
-            )
-        elif name == key or name in keys:
-            raise sheet.refuse(
-                wanted, f"{what} waits for '{name}', which is not asked before it: a loop", f"Put '{name}' above it"
-            )
-        else:
-            raise sheet.refuse(
-                wanted, f"{what} waits for '{name}', which is not a question", f"Known: score, {', '.join(known)}"
-            )
-    return Condition(bounds.get("from"), bounds.get("below"), chosen)
-
-
-def _check_paths(sheet: Sheet, item: Item, definition: Definition) -> None:
-    """Walk every way through the questions: each question is on one of them, and none is longer than allowed."""
-    reached: set[str] = set()
-    longest: list[str] = []
-    for path in _paths(definition):
-        reached.update(path)
-        if len(path) > len(longest):
-            longest = path
-    lines = dict(zip((question.key for question in definition.ask), item.items or (), strict=False))
-    for question in definition.ask:
-        if question.key not in reached:
-            sheet.refuse(
-                lines.get(question.key, item),
-                f"question '{question.key}' of survey '{definition.key}' can never be asked",
-                "Change its `when`, or one above it: no rating and no answers lead here",
-            )
-    if 1 + len(longest) > definition.max_questions:
-        sheet.refuse(
-            lines.get(longest[-1], item),
-            f"survey '{definition.key}' asks up to {1 + len(longest)} questions "
-            f"(the rating, {', '.join(longest)}), more than max_questions: {definition.max_questions}",
-            "Narrow a `when`, take a question out, or raise max_questions",
-        )
-
-
-def _paths(definition: Definition) -> Iterator[list[str]]:
-    """The keys asked on every way through, without regard to max_questions. Answers that no condition tells apart are
-    walked once."""
-    for value in definition.scale.values:
-        yield from _ways(definition, score(definition.scale, value), 0, {})
-
-
-def _ways(definition: Definition, rated: float, place: int, chosen: dict[str, str | None]) -> Iterator[list[str]]:
-    if place == len(definition.ask):
-        yield list(chosen)
-        return
-    question = definition.ask[place]
-    if not question.when.holds(rated, chosen):
-        yield from _ways(definition, rated, place + 1, chosen)
-        return
-    mentions = [later.when.chosen[question.key] for later in definition.ask if question.key in later.when.chosen]
-    kinds: dict[tuple[bool, ...], str | None] = {}
-    for option in (None, *(choice.key for choice in question.choices)):
-        if option is not None or question.free_text:
-            kinds.setdefault(tuple(option in options for options in mentions), option)
-    for option in kinds.values():
-        yield from _ways(definition, rated, place + 1, {**chosen, question.key: option})
-
-
 def _refuse_rivals(sheet: Sheet, item: Item, made: Definition, others: Mapping[str, Definition]) -> None:
-    """Two surveys for the same moment: nobody could say which is sent."""
+    """Two surveys for the same moment: nobody could say which is sent. Scheduled ones each have their own."""
     for other in others.values():
-        same = made.trigger == other.trigger and (
+        same = made.trigger == other.trigger != "schedule" and (
             set(made.touchpoints) & set(other.touchpoints) or (not made.touchpoints and not other.touchpoints)
         )
-        if same:
+        if same and (set(made.segments) & set(other.segments) or (not made.segments and not other.segments)):
             sheet.refuse(
                 item,
                 f"surveys '{other.key}' and '{made.key}' are for the same moment ({made.trigger})",
-                "Give one of them other touchpoints, or take it out",
+                "Give one of them other touchpoints or segments, or take it out",
             )

@@ -6,12 +6,13 @@ expiry whatever a timer did meanwhile. Unanswered is None, never zero, and no an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from bot.surveys.definitions import LOW_BELOW, RATING, Definition, Question, Scale, nearest, score
+from bot.surveys.definitions import DONE, NOBODY, RATING, Definition, Question, Situation
+from bot.surveys.scales import Scale, nearest, score
+from bot.surveys.state import Answer, State
 from nlu.understanding import Language
 
 __all__ = [
@@ -33,95 +34,12 @@ __all__ = [
     "score",
     "step",
     "supersede",
+    "too_fast",
 ]
 
 Refusal = Literal["expired", "already_counted", "superseded", "not_asked", "not_an_option"]
 Verdict = Literal["rated", "rating_changed", "answered", "answer_changed", "unchanged", "refused"]
 FREE_TEXT_LIMIT = 2000  # characters kept of a free-text answer
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer to `question`: the key of an option (of the rating: its value in digits), or free `text`.
-
-    `stated` is the score of 0 to 100 that the customer put in words ("9 out of 10" is 90 on any scale); None for a tap.
-    """
-
-    question: str
-    option: str | None = None
-    text: str = ""
-    stated: float | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        return {"question": self.question, "option": self.option, "text": self.text, "stated": self.stated}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """Where one survey stands; JSON-able. `question` is the key of the one that awaits its answer, None: no more.
-
-    `value` and `score` are the rating, None until there is one; `rated_at` is its first time, from which the window for
-    changes runs. `answers` are those to the questions that the present rating leads to.
-    """
-
-    definition: str
-    version: str
-    sent_at: datetime
-    expires_at: datetime
-    question: str | None = RATING
-    value: int | None = None
-    score: float | None = None
-    rated_at: datetime | None = None
-    answers: tuple[Answer, ...] = ()
-    superseded_at: datetime | None = None
-    reminded: bool = False
-    asked_back: bool = False
-
-    @property
-    def chosen(self) -> Mapping[str, str | None]:
-        return {given.question: given.option for given in self.answers}
-
-    @property
-    def low(self) -> bool:
-        """Rated, and below 60 of 100."""
-        return self.score is not None and self.score < LOW_BELOW
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "definition": self.definition,
-            "version": self.version,
-            "sent_at": self.sent_at.isoformat(),
-            "expires_at": self.expires_at.isoformat(),
-            "question": self.question,
-            "value": self.value,
-            "score": self.score,
-            "rated_at": None if self.rated_at is None else self.rated_at.isoformat(),
-            "answers": [given.as_json() for given in self.answers],
-            "superseded_at": None if self.superseded_at is None else self.superseded_at.isoformat(),
-            "reminded": self.reminded,
-            "asked_back": self.asked_back,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> State:
-        """Raises KeyError, TypeError or ValueError on what `as_json` did not write."""
-        times = {
-            name: None if data[name] is None else datetime.fromisoformat(data[name])
-            for name in ("rated_at", "superseded_at")
-        }
-        return cls(
-            definition=data["definition"],
-            version=data["version"],
-            sent_at=datetime.fromisoformat(data["sent_at"]),
-            expires_at=datetime.fromisoformat(data["expires_at"]),
-            question=data["question"],
-            value=data["value"],
-            score=data["score"],
-            answers=tuple(Answer(**given) for given in data["answers"]),
-            reminded=data["reminded"],
-            asked_back=data["asked_back"],
-            **times,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +54,23 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One question put to the customer. Without options it wants free text."""
+    """One question put to the customer. Without options it wants free text; with `several` as many as apply, of which
+    `picked` are chosen already."""
 
     question: str
     text: str
     options: tuple[Option, ...] = ()
     free_text: bool = False
+    several: bool = False
+    picked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What an answer did. `said` tells the customer (a toast, the edited message); `step` is put next, else `thanks` is
-    said, else nothing more is due. `old_value` and `old_score` go to the history when a rating changed. `low` is set
-    with the verdicts `rated` and `rating_changed` only."""
+    said, else nothing more is due. `again`: the step is the same question, to which more may be chosen. `old_value` and
+    `old_score` go to the history when a rating changed. `low` is set with the verdicts `rated` and `rating_changed`
+    only."""
 
     state: State
     verdict: Verdict
@@ -159,12 +81,18 @@ class Outcome:
     low: bool = False
     step: Step | None = None
     thanks: str | None = None
+    again: bool = False
 
 
-def begin(definition: Definition, now: datetime) -> State:
+def begin(definition: Definition, now: datetime, whose: Situation = NOBODY) -> State:
     """A survey sent `now`, nothing answered."""
     return State(
-        definition=definition.key, version=definition.version, sent_at=now, expires_at=now + definition.expires
+        definition=definition.key,
+        version=definition.version,
+        sent_at=now,
+        expires_at=now + definition.expires,
+        segment=whose.segment,
+        language=whose.language,
     )
 
 
@@ -175,7 +103,7 @@ def step(definition: Definition, state: State, language: Language) -> Step | Non
     if state.question == RATING:
         return Step(RATING, definition.question.said(language), options(definition.scale, language))
     question = definition.find(state.question)
-    return None if question is None else _put(question, language)
+    return None if question is None else _put(definition, question, state, language)
 
 
 def options(asked: Scale | Question, language: Language) -> tuple[Option, ...]:
@@ -183,7 +111,7 @@ def options(asked: Scale | Question, language: Language) -> tuple[Option, ...]:
     if isinstance(asked, Scale):
         # A thumb has no number of its own: it is typed by its place in the list.
         return tuple(
-            Option(asked.labels[value].said(language), str(value), str(place if asked.kind == "thumbs" else value))
+            Option(asked.labels[value].said(language), str(value), str(place if asked.by_place else value))
             for place, value in enumerate(asked.values, start=1)
         )
     return tuple(
@@ -220,13 +148,21 @@ def recorded(definition: Definition, given: Answer, language: Language) -> str:
             return label
         return f"{given.stated:g} / 100"
     question = definition.find(given.question)
-    choice = question.choice(given.option) if question is not None and given.option is not None else None
-    return given.text if choice is None else choice.title.said(language)
+    if question is None:
+        return given.text
+    titles = [choice.title.said(language) for choice in question.choices if choice.key in given.chosen]
+    said = [*titles, *([given.text] if given.text else [])]
+    return ("、" if language == "zh" else ", ").join(said) or definition.phrases.none.said(language)
 
 
 def supersede(state: State, now: datetime) -> State:
     """The survey when a newer one has taken its place at `now`."""
     return state if state.superseded_at is not None else replace(state, superseded_at=now)
+
+
+def too_fast(state: State) -> State:
+    """The survey after an answer that came faster than a person reads: a mail scanner's click, not a rating."""
+    return replace(state, too_fast=state.too_fast + 1)
 
 
 def ask_back(definition: Definition, state: State, language: Language) -> tuple[State, Step] | None:
@@ -283,48 +219,73 @@ def _reply(definition: Definition, state: State, given: Answer, now: datetime, l
     question = definition.find(given.question)
     if question is None or state.score is None or state.rated_at is None:
         return _refused(definition, state, "not_asked", language)
-    earlier = next((known for known in state.answers if known.question == question.key), None)
+    earlier = state.given(question.key)
     if earlier is None and now >= state.expires_at:
         return _refused(definition, state, "expired", language)
-    if earlier is None and question.key != state.question:
+    pending = question.key == state.question
+    if earlier is None and not pending:
         return _refused(definition, state, "not_asked", language)
-    text = given.text.strip()[:FREE_TEXT_LIMIT]
-    fits = question.choice(given.option) is not None if given.option is not None else question.free_text and bool(text)
-    if not fits:
+    clean = _clean(question, earlier, given)
+    if clean is None:
         return _refused(definition, state, "not_an_option", language)
-    clean = Answer(question.key, given.option, "" if given.option is not None else text)
-    shown = recorded(definition, clean, language)
+    going_on = question.multiple and given.option is not None and given.option != DONE and pending
+    said = definition.phrases.recorded.said(language, answer=recorded(definition, clean, language))
     if earlier is None:
         new = replace(state, answers=(*state.answers, clean))
-        return _go_on(
-            definition, state, new, "answered", definition.phrases.recorded.said(language, answer=shown), language
-        )
-    if earlier == clean:
-        return Outcome(state=state, verdict="unchanged", said=definition.phrases.recorded.said(language, answer=shown))
-    if now >= state.expires_at or now >= state.rated_at + definition.change_window:
-        return _refused(definition, state, "already_counted", language)
-    new = replace(state, answers=tuple(clean if known.question == clean.question else known for known in state.answers))
-    new = replace(new, answers=_still_asked(definition, new))
-    said = definition.phrases.changed.said(language, answer=shown)
-    return _go_on(definition, state, new, "answer_changed", said, language)
+    elif earlier == clean and not (pending and question.multiple):
+        return Outcome(state=state, verdict="unchanged", said=said)
+    else:
+        if not pending and (now >= state.expires_at or now >= state.rated_at + definition.change_window):
+            return _refused(definition, state, "already_counted", language)
+        new = replace(state, answers=tuple(clean if known is earlier else known for known in state.answers))
+        new = replace(new, answers=_still_asked(definition, new))
+        if not pending:
+            said = definition.phrases.changed.said(language, answer=recorded(definition, clean, language))
+    verdict: Verdict = "answered" if earlier is None else "answer_changed"
+    if going_on:
+        again = _put(definition, question, new, language)
+        return Outcome(state=new, verdict=verdict, said=said, step=again, again=True)
+    return _go_on(definition, state, new, verdict, said, language)
+
+
+def _clean(question: Question, earlier: Answer | None, given: Answer) -> Answer | None:
+    """The answer as it is kept; None if it is none to this question. Of several choices each tap takes or gives back
+    one, and DONE leaves them as they are."""
+    text = given.text.strip()[:FREE_TEXT_LIMIT]
+    if not question.multiple:
+        if given.option is not None:
+            return Answer(question.key, given.option) if question.choice(given.option) else None
+        return Answer(question.key, None, text) if question.free_text and text and not given.options else None
+    so_far = set(earlier.options) if earlier else set()
+    if given.option is not None and given.option != DONE:
+        so_far ^= {given.option}
+    elif given.option is None:
+        if (text and not question.free_text) or not (text or given.options):
+            return None
+        so_far = set(given.options) or so_far
+    known = [choice.key for choice in question.choices]
+    if not so_far <= set(known):
+        return None
+    return Answer(question.key, None, text, options=tuple(key for key in known if key in so_far))
 
 
 def _still_asked(definition: Definition, state: State) -> tuple[Answer, ...]:
     """The answers to those questions that the changed rating or answer still leads to."""
     kept: dict[str, Answer] = {}
     for question in definition.ask:
-        given = next((known for known in state.answers if known.question == question.key), None)
-        chosen = {key: known.option for key, known in kept.items()}
-        if given is not None and state.score is not None and question.when.holds(state.score, chosen):
+        given = state.given(question.key)
+        chosen = {key: known.chosen for key, known in kept.items()}
+        if given is not None and state.score is not None and question.when.holds(state.score, chosen, state.whose):
             kept[question.key] = given
     return tuple(kept.values())
 
 
 def _go_on(definition: Definition, old: State, new: State, verdict: Verdict, said: str, language: Language) -> Outcome:
     """Put the next question, or thank; what stands before the customer already is not said twice."""
-    following = definition.next_question(new.score or 0.0, new.chosen)
+    following = definition.next_question(new.score or 0.0, new.chosen, new.whose)
     new = replace(new, question=None if following is None else following.key)
-    new_step = None if following is None or following.key == old.question else _put(following, language)
+    shown = following is None or following.key == old.question
+    new_step = None if following is None or shown else _put(definition, following, new, language)
     thanks = definition.thanks.said(new.score or 0.0, language) if following is None else None
     if thanks is not None and old.question is None and thanks == definition.thanks.said(old.score or 0.0, language):
         thanks = None
@@ -341,8 +302,16 @@ def _go_on(definition: Definition, old: State, new: State, verdict: Verdict, sai
     )
 
 
-def _put(question: Question, language: Language) -> Step:
-    return Step(question.key, question.text.said(language), options(question, language), question.free_text)
+def _put(definition: Definition, question: Question, state: State, language: Language) -> Step:
+    text, offered = question.text.said(language), options(question, language)
+    if not question.multiple:
+        return Step(question.key, text, offered, question.free_text)
+    given = state.given(question.key)
+    picked = given.chosen if given else frozenset()
+    marked = [replace(each, title=f"✓ {each.title}") if each.value in picked else each for each in offered]
+    done = Option(definition.phrases.done.said(language), DONE, str(len(marked) + 1))
+    several = f"{text}\n{definition.phrases.several.said(language)}"
+    return Step(question.key, several, (*marked, done), question.free_text, several=True, picked=picked)
 
 
 def _refused(definition: Definition, state: State, refusal: Refusal, language: Language) -> Outcome:

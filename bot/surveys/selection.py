@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
 
-from bot.surveys.definitions import Definition, Surveys, Trigger
+from bot.surveys.definitions import Definition, QuietHours, Surveys, Trigger, suited
 
-Reason = Literal["no_definition", "already_surveyed", "opted_out", "cooldown", "no_address", "window_closed", "blocked"]
+Reason = Literal[
+    "no_definition",
+    "already_surveyed",
+    "other_segment",
+    "sampled_out",
+    "opted_out",
+    "cooldown",
+    "quota",
+    "no_address",
+    "window_closed",
+    "blocked",
+    "too_old",
+    "bot_only",
+    "trivial",
+]
+REASONS: tuple[Reason, ...] = get_args(Reason)
 Supersession = Literal["newer_survey", "case_follow_up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
     """What calls for a survey. `wanted` is the key of the definition that the caller asked for; `already_surveyed`:
-    this episode, conversation resolution or case resolution has its survey."""
+    this episode, conversation resolution or case resolution has its survey. `subject` names the occasion: the same one
+    is sampled the same way each time; empty: it is not sampled. `segment` is the customer's."""
 
     trigger: Trigger
     happened_at: datetime
     touchpoint: str | None = None
     wanted: str | None = None
     already_surveyed: bool = False
+    subject: str = ""
+    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +51,7 @@ class Reach:
     customer's last message there."""
 
     address_id: int
+    channel: str = ""
     stopped: bool = False
     blocked: bool = False
     heard_at: datetime | None = None
@@ -65,31 +86,77 @@ class Awaiting:
     case_id: int | None = None
 
 
+Hours = Callable[[Definition, datetime], datetime]
+"""When a survey may go that is due at this time: then, or later."""
+
+
 def decide(
-    surveys: Surveys, occasion: Occasion, reaches: Sequence[Reach], last_asked_at: datetime | None, now: datetime
+    surveys: Surveys,
+    occasion: Occasion,
+    reaches: Sequence[Reach],
+    last_asked_at: datetime | None,
+    now: datetime,
+    hours: Hours = lambda definition, at: at,
 ) -> Send | Suppressed:
     """`reaches` in the order of preference; `last_asked_at`: when any survey was last sent to the contact."""
-    definition = (
-        surveys.get(occasion.wanted) if occasion.wanted else surveys.for_trigger(occasion.trigger, occasion.touchpoint)
-    )
-    if definition is None:
-        return Suppressed("no_definition")
+    definition = chosen(surveys, occasion)
+    if isinstance(definition, Suppressed):
+        return definition
     if occasion.already_surveyed:
         return Suppressed("already_surveyed", definition)
+    if occasion.subject and not sampled(definition, occasion.subject):
+        return Suppressed("sampled_out", definition)
+    at = hours(definition, max(now, occasion.happened_at + definition.delay))
+    found = reached(definition, reaches, at)
+    if isinstance(found, Send) and last_asked_at is not None and at < last_asked_at + definition.cooldown:
+        return Suppressed("cooldown", definition)
+    return found
+
+
+def chosen(surveys: Surveys, occasion: Occasion) -> Definition | Suppressed:
+    """The definition for an occasion, or why there is none."""
+    if occasion.wanted is not None:
+        wanted = surveys.get(occasion.wanted)
+        return Suppressed("no_definition") if wanted is None else wanted
+    fitting = surveys.fitting(occasion.trigger, occasion.touchpoint)
+    if not fitting:
+        return Suppressed("no_definition")
+    return suited(fitting, occasion.segment) or Suppressed("other_segment", fitting[0])
+
+
+def sampled(definition: Definition, subject: str) -> bool:
+    """Whether this occasion is in the sample: by a hash, so that it is the same whenever and wherever it is asked."""
+    digest = hashlib.sha256(f"{definition.key}:{subject}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 10_000 < 100 * definition.sample
+
+
+def reached(definition: Definition, reaches: Sequence[Reach], at: datetime) -> Send | Suppressed:
+    """The first address that may be written to at `at`, those on the definition's own channels first."""
     if not reaches:
         return Suppressed("no_address", definition)
-    at = max(now, occasion.happened_at + definition.delay)
     hindrances: list[Reason] = []
-    for reach in reaches:
+    for reach in sorted(reaches, key=lambda reach: _preference(definition, reach)):
         hindrance = _hindrance(reach, at)
         if hindrance is None:
-            if last_asked_at is not None and at < last_asked_at + definition.cooldown:
-                return Suppressed("cooldown", definition)
             return Send(definition, reach.address_id, at)
         hindrances.append(hindrance)
     # Their own wish outweighs everything; else what time may mend is named before what it does not.
     order: tuple[Reason, ...] = ("opted_out", "window_closed", "blocked")
     return Suppressed(min(hindrances, key=order.index), definition)
+
+
+def after_quiet(quiet: QuietHours, at: datetime, zone: ZoneInfo) -> datetime:
+    """`at`, or the end of the quiet hours that it lies in."""
+    local = at.astimezone(zone)
+    inside = (
+        quiet.start <= local.time() < quiet.end
+        if quiet.start < quiet.end
+        else local.time() >= quiet.start or local.time() < quiet.end
+    )
+    if not inside:
+        return at
+    day = local.date() + timedelta(days=1) if quiet.start > quiet.end and local.time() >= quiet.start else local.date()
+    return datetime.combine(day, quiet.end, zone).astimezone(at.tzinfo)
 
 
 def supersedes(newer: Awaiting, older: Awaiting) -> Supersession | None:
@@ -104,6 +171,11 @@ def supersedes(newer: Awaiting, older: Awaiting) -> Supersession | None:
     if newer.address_id is not None and newer.address_id == older.address_id:
         return "newer_survey"
     return None
+
+
+def _preference(definition: Definition, reach: Reach) -> int:
+    wanted = definition.channels
+    return wanted.index(reach.channel) if reach.channel in wanted else len(wanted)
 
 
 def _hindrance(reach: Reach, at: datetime) -> Reason | None:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from bot.surveys.definitions import RATING, Definition, Scale, nearest
+from bot.surveys.definitions import DONE, RATING, Definition, Question
 from bot.surveys.rules import Answer, Option, options
+from bot.surveys.scales import Scale, nearest
 
 # What reads a rating out of words: (text, maximum of the open scale, 1 for thumbs) to a score of 0 to 100, or None.
 # With None for the maximum it reads what stands on a scale of its own ("9分" is of ten, stars are of five).
@@ -21,6 +22,7 @@ RatingReader = Callable[[str, int | None], float | None]
 
 # A number and nothing else, but for a full stop, an exclamation mark, or the frame of a keycap emoji. A longer number
 # is that of a case or an order, not a rating.
+_SEVERAL = re.compile(r"\s*\d{1,2}(?:\s*[,，、;；+和&\s]\s*\d{1,2})+\s*[.。!！]?\s*")
 _BARE_NUMBER = re.compile(r"\s*(\d{1,3})\ufe0f?\u20e3?\s*[.。!！~]*\s*")
 
 
@@ -43,6 +45,8 @@ def parse_answer(
     if asked is None:
         return None
     offered = [*options(asked, "zh"), *options(asked, "en")]
+    if isinstance(asked, Question) and asked.multiple:
+        return _several(definition, asked, offered, text)
     number = _BARE_NUMBER.fullmatch(unicodedata.normalize("NFKC", text))
     if number is not None and offered:
         typed = str(int(number[1]))
@@ -54,13 +58,32 @@ def parse_answer(
         return None
     if not isinstance(asked, Scale):
         return Answer(question, None, text.strip()) if asked.free_text and text.strip() else None
-    stated = rating_reader(text, asked.maximum)
+    stated = rating_reader(text, None if asked.kind == "own" else asked.maximum)
     if stated is None:  # "9分" does not fit on five stars, but says its own scale
         stated = rating_reader(text, None)
     if stated is None:
         return None
     stated = min(100.0, max(0.0, stated))
     return Answer(RATING, str(nearest(asked, stated)), stated=stated)
+
+
+def _several(definition: Definition, asked: Question, offered: list[Option], text: str) -> Answer | Ambiguous | None:
+    """Choices typed together ("1 3", "1、3"), one by one, by their words, or in one's own."""
+    narrow = unicodedata.normalize("NFKC", text)
+    done = (definition.phrases.done.said("zh"), definition.phrases.done.said("en"))
+    if plain(text) in {plain(each) for each in done}:
+        return Answer(asked.key, DONE)
+    if _BARE_NUMBER.fullmatch(narrow) or _SEVERAL.fullmatch(narrow):
+        numbered = {option.typed: option.value for option in offered}
+        typed = [str(int(number)) for number in re.findall(r"\d+", narrow)]
+        if any(number not in numbered for number in typed):
+            return Ambiguous(asked.key)
+        return Answer(asked.key, options=tuple(dict.fromkeys(numbered[number] for number in typed)))
+    if (labelled := _label(offered, text)) is not None:
+        return Answer(asked.key, options=(labelled,))
+    if plain(text) in definition.not_answers or not asked.free_text or not text.strip():
+        return None
+    return Answer(asked.key, None, text.strip())
 
 
 def plain(text: str) -> str:

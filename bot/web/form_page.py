@@ -22,7 +22,8 @@ from bot.loop.events import chat_lane
 from bot.loop.intake import Overloaded
 from bot.loop.state import LaneState
 from bot.service import SERVICE, Service
-from bot.surveys.definitions import LOW_BELOW, Definition, score
+from bot.surveys.definitions import Definition
+from bot.surveys.scales import LOW_BELOW, score
 from bot.tokens import BadToken, ExpiredToken
 from bot.web import nonces
 from bot.web.forms import back_to, fields, not_valid

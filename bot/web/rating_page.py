@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -19,8 +19,9 @@ from bot.loop.events import chat_lane
 from bot.loop.state import LaneState
 from bot.service import SERVICE, Service
 from bot.surveys import rules
-from bot.surveys.definitions import RATING, Definition, Kind
+from bot.surveys.definitions import DONE, RATING, Definition
 from bot.surveys.rules import FREE_TEXT_LIMIT, Answer, Outcome, State
+from bot.surveys.scales import Kind
 from bot.tokens import BadToken, ExpiredToken
 from bot.web import nonces
 from bot.web.forms import back_to, fields, not_valid
@@ -32,6 +33,10 @@ from storage.records import Survey
 from storage.tables import addresses, cases, conversations, episodes, surveys
 
 NONCE = "rating"
+PICK = "pick-"  # the name of a box to tick begins so
+FASTEST = 700
+"""Milliseconds from page to tap under which nobody has read the question: a mail scanner, not a rating."""
+
 routes = web.RouteTableDef()
 
 
@@ -69,16 +74,21 @@ async def answer(request: web.Request) -> web.Response:
     text = given.get("text", "")
     if len(text) > FREE_TEXT_LIMIT:
         return _page(request, found, note="too_long", text=text, status=413)
-    subject = nonces.read(service, NONCE, given.get("nonce", ""))
-    if subject is None:
+    subject, _, shown = (nonces.read(service, NONCE, given.get("nonce", "")) or "").rpartition("@")
+    if not subject:
         return _page(request, found, note="stale", text=text, status=409)
+    answered = _answer(service, found, given, text, request)
+    # Only the rating: a scanner that follows every link and presses every button comes no further.
+    fast = answered.question == RATING and _now(service) - int(shown) < FASTEST
     try:
-        outcome = await _take(service, found, subject, _answer(service, found, given, text, request))
+        outcome = await _take(service, found, subject, answered, fast=fast)
     except _MovedOn:
         # Pressed twice, or answered elsewhere meanwhile: what stands is shown, and what was written is kept.
         return _page(request, await _asked(service, found.survey.id) or found, note="moved_on", text=text, status=409)
     except Conflict:
         return _page(request, found, note="busy", text=text, status=503)
+    if fast:
+        return _page(request, found, note="too_fast", status=409)
     if outcome is not None and outcome.refusal == "not_an_option":
         return _page(request, found, text=text, status=400)
     return back_to(request)
@@ -86,10 +96,13 @@ async def answer(request: web.Request) -> web.Response:
 
 def _answer(service: Service, asked: Asked, given: Any, text: str, request: web.Request) -> Answer:
     question, option = given.get("question", ""), given.get("answer") or None
+    picked = tuple(name.removeprefix(PICK) for name in given if name.startswith(PICK))
+    if option == DONE and (picked or text):
+        return Answer(question, None, text, options=picked)
     if option is None or not text:
         return Answer(question, option, text)
     # A button and words: the words are the answer, with the button's before them, so that nothing said is lost.
-    definition = service.content.surveys.get(asked.survey.definition)
+    definition = service.content.surveys.begun(asked.survey.definition, asked.survey.progress)
     known = definition.find(question) if definition else None
     choice = known.choice(option) if known and known.free_text else None
     if choice is None:
@@ -97,14 +110,22 @@ def _answer(service: Service, asked: Asked, given: Any, text: str, request: web.
     return Answer(question, None, f"{choice.title.said(_language(request, asked))}: {text}"[:FREE_TEXT_LIMIT])
 
 
-async def _take(service: Service, asked: Asked, subject: str, given: Answer) -> Outcome | None:
+async def _take(service: Service, asked: Asked, subject: str, given: Answer, *, fast: bool) -> Outcome | None:
     def decide(state: LaneState, effects: Effects) -> Outcome | None:
         survey = state.surveys.get(asked.survey.id)
         if survey is None or _subject(survey) != subject:
             raise _MovedOn
+        if fast:
+            service.policy.asking.too_fast(effects, survey)
+            return None
         return service.policy.asking.page(effects, survey, given)
 
     return await service.turns.act(asked.lane, decide, surveys=[asked.survey.id])
+
+
+def _now(service: Service) -> int:
+    """Milliseconds since 1970."""
+    return int(service.clock.now().timestamp() * 1000)
 
 
 def _subject(survey: Survey) -> str:
@@ -172,7 +193,7 @@ def _page(
 ) -> web.Response:
     service = request.app[SERVICE]
     language = _language(request, asked)
-    definition = service.content.surveys.get(asked.survey.definition)
+    definition = service.content.surveys.begun(asked.survey.definition, asked.survey.progress)
     state = State.from_json(asked.survey.progress) if asked.survey.progress else None
     now = service.clock.now()
     values: dict[str, Any] = {
@@ -182,22 +203,25 @@ def _page(
         "most": FREE_TEXT_LIMIT,
         "length": len(text),
         "case": None,
+        "anonymous": definition is not None and definition.anonymous,
     }
     if definition is None or state is None or (state.rated_at is None and _over(asked.survey, state, now)):
         superseded = asked.survey.state == "superseded"
         return page(request, "rating", language, status=410, phase="over", superseded=superseded, **values)
     changeable = state.rated_at is not None and now < min(state.expires_at, state.rated_at + definition.change_window)
     changing = changeable and "change" in request.query
-    step = rules.step(definition, State(**_unrated(state)) if changing else state, language)
+    step = rules.step(definition, _unrated(state) if changing else state, language)
     if step is not None and step.question != RATING and now >= state.expires_at:
         step = None  # too late for more; the rating stands
     values |= {
         "phase": "ask" if step else "thanks",
         "step": step,
+        "done": DONE,
+        "pick": PICK,
         "layout": layout(definition.scale.kind if step.question == RATING else None, [o.title for o in step.options])
         if step
         else "words",
-        "nonce": nonces.issue(service, NONCE, _subject(asked.survey)),
+        "nonce": nonces.issue(service, NONCE, f"{_subject(asked.survey)}@{_now(service)}"),
         "changeable": changeable and not changing,
         "changing": changing,
         "recorded": _recorded(definition, state, language),
@@ -214,7 +238,7 @@ def layout(kind: Kind | None, titles: Sequence[str]) -> str:
     scale's, None for a question's choices."""
     if kind == "nps":
         return "numbers"
-    if kind in ("csat5", "thumbs"):
+    if kind in ("csat5", "thumbs", "own"):
         signs = [title.partition(" ") for title in titles]
         # Where the signs are counted (⭐⭐⭐), or are words already, they need the width of a line.
         return "faces" if all(words and len(sign) <= 2 and not sign.isalnum() for sign, _, words in signs) else "listed"
@@ -225,14 +249,9 @@ def _over(survey: Survey, state: State, now: Any) -> bool:
     return now >= state.expires_at or state.superseded_at is not None or survey.state not in ("awaiting", "answered")
 
 
-def _unrated(state: State) -> dict[str, Any]:
+def _unrated(state: State) -> State:
     """The rating's question once more, nothing of the old answer in it."""
-    return {
-        "definition": state.definition,
-        "version": state.version,
-        "sent_at": state.sent_at,
-        "expires_at": state.expires_at,
-    }
+    return replace(state, question=RATING, value=None, score=None, rated_at=None, answers=())
 
 
 def _recorded(definition: Definition, state: State, language: Language) -> str | None:

@@ -1,0 +1,102 @@
+"""What an answer leads to beside the next question: a low rating opens a case, a yes to an interview a call-back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.loop.cases import Desk, told
+from bot.loop.effects import Effects
+from bot.loop.notices import Notices
+from bot.surveys import rules
+from bot.surveys.definitions import RATING, Definition
+from bot.surveys.state import Answer, State
+from nlu.understanding import Language
+from storage import tables
+from storage.changes import Insert
+from storage.records import Survey
+
+YES = "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """Of anonymous answers there are none: a case would say whose they are."""
+
+    desk: Desk
+    notices: Notices
+
+    def low(self, effects: Effects, survey: Survey, definition: Definition, state: State, at: datetime) -> None:
+        """A low rating opens a case of its own, once, unless it judges a case that is there."""
+        if definition.anonymous or survey.case_id is not None or _case(effects, _low(survey)) is not None:
+            return
+        shown = rules.recorded(definition, Answer(RATING, str(state.value)), language_of(effects))
+        self.desk.open(
+            effects,
+            title=self.notices.low_rating_title.said(language_of(effects), answer=shown),
+            nature=["other"],
+            aspect=[],
+            urgency="important",
+            fields={},
+            origin=_low(survey),
+            at=at,
+        )
+
+    def answered(self, effects: Effects, survey: Survey, definition: Definition, given: Answer, at: datetime) -> None:
+        """What was said after a low rating goes to the case that it opened; a consent is acted on."""
+        if definition.anonymous:
+            return
+        question = definition.find(given.question)
+        words = rules.recorded(definition, given, language_of(effects))
+        if question is not None and question.consent is not None:
+            self._interview(effects, survey, yes=given.option == YES, words=words, at=at)
+            return
+        case = _case(effects, _low(survey))
+        if case is not None:
+            told(effects, case, "completed", actor="customer", note=words, at=at)
+
+    def words(self, effects: Effects, survey: Survey) -> str:
+        """What happens next, told after the thanks for a low rating."""
+        case = _case(effects, _low(survey))
+        if case is None:
+            return ""
+        language = language_of(effects)
+        self.desk.speak_of(effects, case)
+        promise = self.desk.promise("important", effects.now, language)
+        said = self.notices.low_rating.said(language, number="[[case_number]]", promise=promise)
+        return f"\n{said}"
+
+    def _interview(self, effects: Effects, survey: Survey, *, yes: bool, words: str, at: datetime) -> None:
+        case = _case(effects, _interview(survey))
+        if case is not None:  # they thought better of it: whoever calls must know
+            told(effects, case, "completed", actor="customer", note=words, at=at)
+        elif yes:
+            self.desk.open(
+                effects,
+                title=self.notices.interview_title.said(language_of(effects)),
+                nature=["suggestion"],
+                aspect=[],
+                urgency="normal",
+                fields={},
+                origin=_interview(survey),
+                at=at,
+            )
+
+
+def language_of(effects: Effects) -> Language:
+    return "en" if effects.language == "en" else "zh"
+
+
+def _low(survey: Survey) -> str:
+    return f"survey:{survey.id}"
+
+
+def _interview(survey: Survey) -> str:
+    return f"interview:{survey.id}"
+
+
+def _case(effects: Effects, origin: str) -> int | Insert | None:
+    for change in effects.changes:
+        if isinstance(change, Insert) and change.table is tables.cases and change.values["origin"] == origin:
+            return change
+    return next((case.id for case in effects.state.cases if case.origin == origin), None)
