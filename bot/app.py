@@ -27,6 +27,7 @@ from bot.knowledge import service as knowledge
 from bot.knowledge.index import Article, Index
 from bot.links import Links
 from bot.loop.asking import Asking
+from bot.loop.assigning import Assigning
 from bot.loop.cases import Desk
 from bot.loop.commenting import Commenting
 from bot.loop.delivery import Delivery
@@ -35,6 +36,7 @@ from bot.loop.following import Following
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.local import PATIENCE, Closer, LocalModel
+from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
 from bot.loop.polling import Polled, poll
@@ -72,6 +74,15 @@ GONE = Capabilities(text_limit=4_000)
 
 SWEEP = 5.0
 """Seconds between two sweeps for what was left behind."""
+
+RELEASE = 15.0
+"""Seconds between two looks for customers whom their agent leaves waiting."""
+
+ASSIGN = 1.0
+"""Seconds between two looks for whom to give those who wait."""
+
+_IN_ONE = ("release", "assign")
+"""What one process at a time does: two would be in each other's way."""
 
 Adapters = Mapping[tuple[str, str], Adapter[Any]]
 
@@ -125,7 +136,7 @@ async def opened(
         shared = not database.url.startswith("sqlite")
         if shared:
             await same_secret(database, secret, given=settings.secret is not None)
-        shares = Shares(database if shared else None, works=role != "gateway", exclusive=_polled(made))
+        shares = Shares(database if shared else None, works=role != "gateway", exclusive=(*_polled(made), *_IN_ONE))
         redis = client(settings.redis_url) if shared and settings.redis_url else None
         space = await identity(database) if redis else ""
         buckets = Buckets(redis, space) if redis else None
@@ -233,6 +244,8 @@ def wire(
         members=lambda: shares.members,
     )
     turns = Turns(database, clock, policy, lanes, router.hint, router.changed, shares.mine)
+    people = People(database, turns, asking, content.notices)
+    patience = timedelta(minutes=settings.agent_patience_minutes)
     return Service(
         settings=settings,
         clock=clock,
@@ -255,7 +268,9 @@ def wire(
             asking,
             lambda channel, account: found.capabilities if (found := adapters.get((channel, account))) else None,
         ),
-        people=People(database, turns, asking, content.notices),
+        people=people,
+        passing=Passing(database, turns, content.notices, content.departments, content.calendar, patience),
+        assigning=Assigning(database, turns, people, settings.assignment, settings.agent_load),
         second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer, shares.mine),
         shares=shares,
         router=router,
@@ -285,6 +300,8 @@ async def running(service: Service) -> AsyncIterator[None]:
             "sweep-outbox": _again(SWEEP, service.delivery.sweep),
             "timers": _again(TICK, service.timers.fire),
             "second-look": service.second_look.run(),
+            "release": _again(RELEASE, _in_one(service, "release", service.passing.release)),
+            "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),
         }
         for name, polled in _polled(service.adapters).items():
             work[name] = poll(polled, service.intake, partial(service.shares.only_me, name))
@@ -351,6 +368,18 @@ async def _again(seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -
         except Exception as error:
             log.error("background work failed; it is tried again", work=work.__qualname__, error=type(error).__name__)
         await asyncio.sleep(seconds)
+
+
+def _in_one(
+    service: Service, name: str, work: Callable[[], Coroutine[Any, Any, Any]]
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """`work`, where it is this process that does what is called `name`."""
+
+    async def do() -> None:
+        if service.shares.only_me(name):
+            await work()
+
+    return do
 
 
 def adapters_of(settings: Settings, http: Http) -> Adapters:

@@ -10,10 +10,12 @@ from aiohttp import web
 from bot.clock import Clock
 from bot.content import Content
 from bot.links import Links
+from bot.loop.assigning import Assigning
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
+from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations
 from bot.loop.routing import Router
@@ -48,6 +50,8 @@ class Service:
     delivery: Delivery
     episodes: Episodes
     people: People
+    passing: Passing
+    assigning: Assigning
     second_look: SecondLook
     shares: Shares
     router: Router
@@ -73,6 +77,7 @@ class Service:
             fired = await self.timers.fire()
             worked = await self.turns.settle()
             worked += await self.second_look.look()
+            worked += await self.passing.release() + await self.assigning.look()
             await self.delivery.settle()
             if not fired and not worked and not self.lanes.waiting:
                 return

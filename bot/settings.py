@@ -21,6 +21,7 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from bot import settings_errors
 from bot.settings_engines import EngineSettings
+from bot.takeover.assignment import Rule
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 ASSISTANT = Path(__file__).parent / "assistant"
@@ -54,6 +55,13 @@ class Settings(EngineSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")
     log_format: str = Field("console", pattern="^(console|json)$", description="console, or json a line.")
     frame_origins: tuple[str, ...] = Field((), description="Websites that may embed the chat; empty: any.")
+    agent_patience_minutes: int = Field(
+        15,
+        ge=0,
+        description="Office minutes without an answer after which a conversation returns to the queue; 0: never.",
+    )
+    assignment: Rule = Field("off", description="Who is given who waits: off, round_robin or least_loaded.")
+    agent_load: int = Field(5, ge=1, description="Conversations that an agent is given at most.")
     channels: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict, description="[channels.<channel>.<account>]: credentials, api_base."
     )

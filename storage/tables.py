@@ -14,36 +14,16 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
     text,
 )
 
-from storage.types import CleanText, Id, Json, UtcDateTime
+from storage import desk_tables, table
+from storage.types import CleanText, Id, Json
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _table(name: str, *parts: Column[object] | Index | UniqueConstraint) -> Table:
-    return Table(name, metadata, Column("id", Id, primary_key=True), *parts, sqlite_autoincrement=True)
-
-
-def _when(name: str, *, nullable: bool = True) -> Column[object]:
-    return Column(name, UtcDateTime, nullable=nullable)
-
-
-def _ref(name: str, target: str, *, nullable: bool = True) -> Column[object]:
-    return Column(name, Id, ForeignKey(f"{target}.id"), nullable=nullable)
-
+metadata, _table, _when, _ref = table.metadata, table.table, table.when, table.ref
 
 contacts = _table(
     "contacts",
@@ -83,6 +63,7 @@ conversations = _table(
     Column("owner_epoch", Integer, nullable=False, server_default="0"),
     _ref("agent_id", "staff"),
     Column("reason", String(40)),  # why a person was asked for
+    Column("department", String(60)),  # whom it was passed to; none: whoever is free
     _when("queued_at"),
     Column("language", String(8), nullable=False),
     Column("tracker", Json),
@@ -351,8 +332,11 @@ staff = _table(
     Column("password", String(300), nullable=False),  # argon2id
     Column("role", String(20), nullable=False),  # agent, supervisor, admin
     Column("must_change", Boolean, nullable=False, server_default=text("false")),
+    Column("department", String(60)),
+    Column("away", Boolean, nullable=False, server_default=text("false")),  # is given nothing to take
     _when("created_at", nullable=False),
     _when("disabled_at"),
+    _when("seen_at"),  # their desk was last open
 )
 
 staff_sessions = _table(
@@ -395,3 +379,8 @@ leases = Table(
     Column("owner", String(40), nullable=False),  # one process, from its start to its end
     Column("until", Float, nullable=False),  # seconds since 1970 by the database's clock
 )
+
+canned_replies = desk_tables.canned_replies
+corrections = desk_tables.corrections
+mentions = desk_tables.mentions
+whispers = desk_tables.whispers

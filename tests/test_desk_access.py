@@ -18,8 +18,14 @@ from storage import tables
 from storage.database import Database, open_database
 from storage.schema import upgrade
 
-ACTS = ("claim", "hand-back", "requeue", "resolve", "messages", "outbox/1/again")
-PAGES = ("conversations", "conversations/1", "conversations/1/messages?before=9")
+ACTS = (
+    *("claim", "hand-back", "requeue", "resolve", "transfer", "messages", "outbox/1/again", "messages/1/take-back"),
+    *("messages/1/correction", "whispers", "seen"),
+)
+PAGES = (
+    *("conversations", "conversations/1", "conversations/1/messages?before=9", "conversations/1/before"),
+    *("search?q=a", "team", "canned?language=en", "knowledge?language=en"),
+)
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ async def test_every_route_of_the_api_wants_a_session(place: Place) -> None:
             async with browser.request(route.method, path, json={}, headers=headers) as answer:  # type: ignore[attr-defined]
                 assert answer.status == 401, path
                 assert (await answer.json())["error"] == "signed_out"
-    assert found == len(ACTS) + 3
+    assert found == len(ACTS) + len(PAGES) + 1  # and to be away
 
 
 async def test_an_ended_session_is_told_so_and_may_do_nothing(place: Place) -> None:

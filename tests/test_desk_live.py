@@ -111,7 +111,7 @@ async def test_what_a_page_sends_is_read_and_ignored(place: Place) -> None:
 
 async def test_a_slow_desk_is_told_to_read_everything() -> None:
     """What waits for it is bounded; nobody else is held up."""
-    seat = Seat()
+    seat = Seat(1)
     seat.put([{"id": n} for n in range(2_000)])
     assert await seat.news(1) == ([], True)
     seat.put([{"id": 1, "owner": "bot"}])
@@ -132,11 +132,14 @@ async def test_nobody_watching_costs_nothing(place: Place) -> None:
                 raise OSError("gone")
             return await place.database.read(work)
 
-    board = Board(Broken(), live)  # type: ignore[arg-type] # as much of a database as a board uses
+        async def write(self, work: Any) -> Any:
+            raise OSError("gone")
+
+    board = Board(Broken(), live, place.clock)  # type: ignore[arg-type] # as much of a database as a board uses
     live.changed(["chat:web:default:v1"])
     talk = await place.say("a person please")
     assert not failed.is_set()
-    async with board.seat() as seat:
+    async with board.seat(1) as seat:
         live.changed(["chat:web:default:v1"])
         await failed.wait()
         live.changed(["chat:web:default:v1"])

@@ -140,7 +140,7 @@ async def test_who_waits_longest_stands_first_and_a_requeued_one_last(place: Pla
     await ann.do("requeue", talks[0])
     listed = await ann.get("conversations?view=queue")
     assert [row["id"] for row in listed["conversations"]] == [talks[1], talks[2], talks[0]]
-    assert listed["counts"] == {"queue": 3, "mine": 0, "team": 0}
+    assert listed["counts"] == {"queue": 3, "mine": 0, "team": 0, "mentions": 0}
 
 
 async def test_brackets_in_an_agents_words_are_the_agents(place: Place) -> None:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, get_args
 
 from aiohttp import web
 from sqlalchemy import Connection, select
 
 from bot.cases.calendar import is_open, opens_at
-from bot.desk import customer, lists, transcript
+from bot.desk import customer, limits, lists, notes, transcript
 from bot.desk.guard import Problem, api
 from bot.desk.lists import VIEWS, Wanted
+from bot.desk.request import agent_of, body_of, id_of, key_of, lane_of, number, text_of
 from bot.desk.room import Room
 from bot.desk.table import routes
 from bot.desk.transcript import Judging
 from bot.desk.words import language_of
+from bot.loop.passing import NoSuchPlace, TooLate
 from bot.staff.sessions import Member
-from bot.takeover.rules import Agent
+from bot.takeover import whispers
 from nlu.understanding import Language
 from storage.tables import conversations
-from storage.types import clean
 
 TEXT_LIMIT = 4_000
 """Characters of a reply. A channel that carries less gets it in parts."""
 
-_KEY_LIMIT = 60
-_BIGGEST = 2**63 - 1
+HOLD = 10
+"""Seconds that a reply may be held at most, for its writer to think again."""
 
 
 # ---- reading ----
@@ -35,10 +37,10 @@ _BIGGEST = 2**63 - 1
 @api
 async def conversations_list(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
     """A page of a list, how many each list holds, and when the office opens if it is closed."""
-    wanted = _wanted(request)
+    wanted, at = _wanted(request), room.service.clock.now()
 
     def work(connection: Connection) -> dict[str, Any]:
-        found = lists.page(connection, member, wanted)
+        found = lists.page(connection, member, wanted, at)
         return found | {"counts": lists.counts(connection, member)}
 
     found = await room.service.database.read(work)
@@ -55,18 +57,21 @@ async def conversations_list(request: web.Request, room: Room, member: Member) -
 @api
 async def conversation(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
     """A conversation with its last messages, and what is known of the customer."""
-    number, language, content = _id(request, "id"), language_of(request), room.service.content
+    which, language, content = id_of(request, "id"), language_of(request), room.service.content
+    at = room.service.clock.now()
 
     def work(connection: Connection) -> dict[str, Any]:
-        summary = lists.one(connection, member, number)
+        summary = lists.one(connection, member, which, at)
         if summary is None:
             raise Problem(404, "no_conversation")
         contact = int(summary["contact"])
         judged = transcript.judging(connection, member, [contact]).get(contact, Judging())
         return {
             "conversation": summary,
-            **transcript.page(connection, number, judged),
-            "customer": customer.about(connection, contact, number, judged, content, language),
+            **transcript.page(connection, which, judged),
+            "whispers": notes.shown(connection, which),
+            "customer": customer.about(connection, contact, which, judged, content, language),
+            "channel": limits.of(connection, which, room.service),
         }
 
     found = await room.service.database.read(work)
@@ -77,14 +82,14 @@ async def conversation(request: web.Request, room: Room, member: Member) -> dict
 @api
 async def messages(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
     """The messages before the one named, a page of them."""
-    number, before = _id(request, "id"), _number(request.query.get("before", ""))
+    which, before = id_of(request, "id"), number(request.query.get("before", ""))
 
     def work(connection: Connection) -> dict[str, Any]:
-        contact = connection.execute(select(conversations.c.contact_id).where(conversations.c.id == number)).scalar()
+        contact = connection.execute(select(conversations.c.contact_id).where(conversations.c.id == which)).scalar()
         if contact is None:
             raise Problem(404, "no_conversation")
         judged = transcript.judging(connection, member, [contact]).get(contact, Judging())
-        return transcript.page(connection, number, judged, before=before)
+        return transcript.page(connection, which, judged, before=before)
 
     return await room.service.database.read(work)
 
@@ -95,82 +100,91 @@ async def messages(request: web.Request, room: Room, member: Member) -> dict[str
 @routes.post("/desk/api/conversations/{id}/claim")
 @api
 async def claim(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
-    await room.service.people.claim(await _lane(request, room), _agent(member))
+    await room.service.people.claim(await lane_of(request, room), agent_of(member))
     return {}
 
 
 @routes.post("/desk/api/conversations/{id}/hand-back")
 @api
 async def hand_back(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
-    await room.service.people.hand_back(await _lane(request, room), _agent(member))
+    """`{"summary"}`: what was settled, for the bot and for whoever comes next."""
+    summary = text_of(await body_of(request), "summary", 1_000, needed=False)
+    await room.service.people.hand_back(await lane_of(request, room), agent_of(member), summary)
     return {}
 
 
 @routes.post("/desk/api/conversations/{id}/requeue")
 @api
 async def requeue(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
-    await room.service.people.requeue(await _lane(request, room), _agent(member))
+    await room.service.people.requeue(await lane_of(request, room), agent_of(member))
     return {}
 
 
 @routes.post("/desk/api/conversations/{id}/resolve")
 @api
 async def resolve(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
-    await room.service.people.resolve(await _lane(request, room), _agent(member))
+    await room.service.people.resolve(await lane_of(request, room), agent_of(member))
     return {}
 
 
 @routes.post("/desk/api/conversations/{id}/messages")
 @api
 async def reply(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
-    """`{"text", "client_key"}`. The same key twice is one message."""
-    given = await _body(request)
-    text, key = given.get("text"), given.get("client_key")
-    if not isinstance(text, str) or not text.strip():
-        raise Problem(422, "empty")
-    if len(text) > TEXT_LIMIT:
-        raise Problem(422, "too_long", count=TEXT_LIMIT)
-    if not isinstance(key, str) or not 1 <= len(key) <= _KEY_LIMIT or not key.isascii():
+    """`{"text", "client_key", "hold"}`. The same key twice is one message; it goes out after `hold` seconds."""
+    given = await body_of(request)
+    text, key, hold = text_of(given, "text", TEXT_LIMIT), key_of(given, member), given.get("hold", 0)
+    if type(hold) is not int or not 0 <= hold <= HOLD:
         raise Problem(422, "bad_request")
-    lane = await _lane(request, room)
-    # The key is the sender's own: nobody's message is taken for somebody else's.
-    message = await room.service.people.reply(lane, _agent(member), clean(text.strip()), f"{member.id}.{key}")
+    lane = await lane_of(request, room)
+    message = await room.service.people.reply(lane, agent_of(member), text, key, timedelta(seconds=hold))
     return {"id": message}
+
+
+@routes.post("/desk/api/conversations/{id}/messages/{message}/take-back")
+@api
+async def take_back(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
+    """What is still held does not go out. `{"text"}`: the words, to write them anew."""
+    lane, message = await lane_of(request, room), id_of(request, "message")
+    try:
+        return {"text": await room.service.passing.take_back(lane, agent_of(member), message)}
+    except TooLate:
+        raise Problem(409, "too_late") from None
+
+
+@routes.post("/desk/api/conversations/{id}/transfer")
+@api
+async def transfer(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
+    """`{"to": colleague}` or `{"department": key}`, with a `note` for whoever comes."""
+    given = await body_of(request)
+    note, to, department = (
+        text_of(given, "note", whispers.LONGEST, needed=False),
+        given.get("to"),
+        given.get("department"),
+    )
+    lane, passing = await lane_of(request, room), room.service.passing
+    try:
+        if type(to) is int and 0 < to < 2**63:
+            await passing.to_colleague(lane, agent_of(member), to, note)
+        elif isinstance(department, str):
+            await passing.to_department(lane, agent_of(member), department, note)
+        else:
+            raise Problem(422, "bad_request")
+    except NoSuchPlace:
+        raise Problem(422, "no_colleague") from None
+    return {}
 
 
 @routes.post("/desk/api/conversations/{id}/outbox/{row}/again")
 @api
 async def send_again(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
     """Send once more what failed or may not have arrived."""
-    row = _id(request, "row")
-    if not await room.service.people.send_again(await _lane(request, room), _agent(member), row):
+    row = id_of(request, "row")
+    if not await room.service.people.send_again(await lane_of(request, room), agent_of(member), row):
         raise Problem(409, "not_sendable")
     return {}
 
 
 # ---- what a request says ----
-
-
-def _agent(member: Member) -> Agent:
-    return Agent(member.id, member.name, member.supervisor)
-
-
-async def _lane(request: web.Request, room: Room) -> str:
-    statement = select(conversations.c.lane).where(conversations.c.id == _id(request, "id"))
-    lane = await room.service.database.read(lambda connection: connection.execute(statement).scalar())
-    if lane is None:
-        raise Problem(404, "no_conversation")
-    return str(lane)
-
-
-def _id(request: web.Request, name: str) -> int:
-    return _number(request.match_info[name])
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:20]) <= _BIGGEST:
-        raise Problem(404, "no_conversation")
-    return int(text)
 
 
 def _wanted(request: web.Request) -> Wanted:
@@ -186,7 +200,11 @@ def _wanted(request: web.Request) -> Wanted:
         channel=query.get("channel", "")[:40] or None,
         language=language,
         reason=query.get("reason", "")[:40] or None,
+        department=query.get("department", "")[:60] or None,
         urgent=query.get("urgent") == "1",
+        high_value=query.get("high_value") == "1",
+        risk=query.get("risk") == "1",
+        longest=query.get("longest") == "1",
         after=_after(query.get("after")),
     )
 
@@ -198,15 +216,3 @@ def _after(text: str | None) -> tuple[int, int] | None:
     if not (text.isascii() and when.isdecimal() and last.isdecimal() and len(when) <= 16 and len(last) <= 18):
         raise Problem(422, "bad_request")
     return int(when), int(last)
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    if request.content_type != "application/json":
-        raise Problem(415, "bad_request")
-    try:
-        body = await request.json()
-    except (ValueError, UnicodeDecodeError, RecursionError):
-        raise Problem(400, "bad_request") from None
-    if not isinstance(body, dict):
-        raise Problem(400, "bad_request")
-    return body

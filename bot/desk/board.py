@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, select
 
+from bot.clock import Clock
+from bot.staff import presence
 from bot.web.live import Live
 from storage.database import Database
 from storage.tables import conversations
@@ -19,6 +21,9 @@ log = structlog.get_logger()
 _LANES_A_READ = 500
 _FULL = 1_000
 """Changes that wait for one slow desk; with more it is told to read everything again."""
+
+_PRESENT = 20.0
+"""Seconds between two notes of whose desks are open."""
 
 _PAUSE = 0.1
 """Seconds between two looks: what changes within it is told together."""
@@ -30,7 +35,8 @@ Change = dict[str, Any]
 class Seat:
     """What one open desk has not been told yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, member: int) -> None:
+        self.member = member
         self._waiting: dict[int, Change] = {}
         self._missed = False
         self._some = asyncio.Event()
@@ -58,29 +64,49 @@ class Seat:
 class Board:
     """Reads only while somebody watches."""
 
-    def __init__(self, database: Database, live: Live) -> None:
+    def __init__(self, database: Database, live: Live, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._live = live
         self._seats: set[Seat] = set()
         self._reading: asyncio.Task[None] | None = None
+        self._noting: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
-    async def seat(self) -> AsyncIterator[Seat]:
-        """A place from which everything is seen that changes from now on."""
-        seat = Seat()
+    async def seat(self, member: int) -> AsyncIterator[Seat]:
+        """A place of a member of the staff, from which everything is seen that changes from now on. As long as it is
+        taken they are at their desk."""
+        seat = Seat(member)
         self._seats.add(seat)
+        await self._present([member])
         if self._reading is None:
             ready = asyncio.Event()
             self._reading = asyncio.create_task(self._read(ready), name="desk-board")
+            self._noting = asyncio.create_task(self._note(), name="desk-presence")
             await ready.wait()
         try:
             yield seat
         finally:
             self._seats.discard(seat)
             if not self._seats and self._reading is not None:
-                reading, self._reading = self._reading, None
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
+                ended = [self._reading, *([self._noting] if self._noting else [])]
+                self._reading = self._noting = None
+                for task in ended:
+                    task.cancel()
+                await asyncio.gather(*ended, return_exceptions=True)
+
+    async def _note(self) -> None:
+        while True:
+            await asyncio.sleep(_PRESENT)
+            await self._present({seat.member for seat in self._seats})
+
+    async def _present(self, members: Collection[int]) -> None:
+        """All of them in one statement: two hundred desks are one write, not two hundred."""
+        now = self._clock.now()
+        try:
+            await self._database.write(lambda connection: presence.note(connection, members, now))
+        except Exception as error:
+            log.error("who is at their desk could not be noted", error=type(error).__name__)
 
     async def _read(self, ready: asyncio.Event) -> None:
         with self._live.watch() as watch:

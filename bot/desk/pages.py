@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import orjson
 from aiohttp import web
+from markupsafe import Markup
 
 from bot.desk import guard
 from bot.desk.guard import minutes, same_origin
@@ -21,12 +20,10 @@ from bot.staff.service import NAME_LONGEST, AccountError, rename
 from bot.staff.sessions import Member
 from bot.web.language import remember
 from bot.web.limits import sender
+from bot.web.rendering import environment
 from nlu.understanding import Language
 
 _PAGES = Path(__file__).parent / "pages"
-_TEMPLATES = {
-    name: Template((_PAGES / f"{name}.html").read_text("utf-8")) for name in ("sign_in", "password", "name", "console")
-}
 _FACES = ("/desk", "/insights")
 """Where signing in may lead: the faces that staff use."""
 
@@ -39,7 +36,7 @@ async def console(request: web.Request) -> web.StreamResponse:
     if member.must_change:
         raise web.HTTPSeeOther("/desk/password")
     language, here = language_of(request), room(request)
-    return _page(request, "console", language, data=_data(_start(here, member, language)))
+    return page(request, "console", language, data=_data(_start(here, member, language)))
 
 
 @routes.get("/desk/sign-in")
@@ -155,38 +152,41 @@ async def _signed_in(request: web.Request) -> Member:
 
 def _sign_in(request: web.Request, status: int = 200, problem: str = "", login: str = "") -> web.Response:
     following = _following(request.query.get("next", ""))
-    return _page(request, "sign_in", language_of(request), status, problem, login=login[:100], next=following)
+    return page(request, "sign_in", language_of(request), status, problem, login=login[:100], next=following)
 
 
 def _password(request: web.Request, member: Member, status: int = 200, problem: str = "") -> web.Response:
     language = language_of(request)
     why = said("password.must" if member.must_change else "password.may", language, name=member.name)
     rule = said("password.rule", language, shortest=SHORTEST)
-    cancel = "" if member.must_change else said("password.cancel", language)
-    return _page(request, "password", language, status, problem, why=why, rule=rule, cancel=cancel, login=member.login)
+    values = {"why": why, "rule": rule, "login": member.login, "may_leave": not member.must_change}
+    return page(request, "password", language, status, problem, **values)
 
 
 def _name(request: web.Request, name: str, status: int = 200, problem: str = "") -> web.Response:
-    return _page(request, "name", language_of(request), status, problem, shown=name, longest=str(NAME_LONGEST))
+    return page(request, "name", language_of(request), status, problem, shown=name, longest=NAME_LONGEST)
 
 
-def _page(
-    request: web.Request, name: str, language: Language, status: int = 200, problem: str = "", **values: str
+def page(
+    request: web.Request, name: str, language: Language, status: int = 200, problem: str = "", **values: object
 ) -> web.Response:
-    """A page in a language. Every value is escaped but `data`, which is JSON that is made safe already."""
-    words = {key.replace(".", "_"): text.said(language) for key, text in texts().items()}
+    """The page `pages/<name>.html` in a language. `said(key, ...)` in it is a text of `texts.yml`."""
+
+    def spoken(key: str, **filled: object) -> str:
+        return said(key, language, **filled)
+
     theme = request.cookies.get("earful_theme", "")
     given = {
-        "lang": "zh-CN" if language == "zh" else "en",
+        "section": "page" if name == "console" else name,
+        "said": spoken,
+        "language": language,
         "other": "en" if language == "zh" else "zh",
         "theme": theme if theme in ("light", "dark") else "auto",
         "company": room(request).service.settings.company,
         "problem": problem,
     }
-    data = values.pop("data", "")
-    shown = {key: escape(value) for key, value in (words | given | values).items()}
     response = web.Response(
-        text=_TEMPLATES[name].substitute(shown, data=data),
+        text=environment(_PAGES).get_template(f"{name}.html").render(given | values),
         status=status,
         content_type="text/html",
         # With no-referrer a browser sends `Origin: null` with our own forms, and we could not tell them from others'.
@@ -210,9 +210,10 @@ def _start(here: Room, member: Member, language: Language) -> dict[str, Any]:
     }
 
 
-def _data(value: dict[str, Any]) -> str:
+def _data(value: dict[str, Any]) -> Markup:
     """JSON inside a script element: nothing in it may end the element."""
-    return orjson.dumps(value).decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    words = orjson.dumps(value).decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return Markup(words)  # noqa: S704 - it is JSON, made safe in the line before
 
 
 def _following(wish: str) -> str:

@@ -24,7 +24,9 @@ def room(request: web.Request) -> Room:
     found = _rooms.get(request.app)
     if found is None:
         service = request.app[SERVICE]
-        found = Room(service, Door(service.database, service.clock), Board(service.database, service.live))
+        found = Room(
+            service, Door(service.database, service.clock), Board(service.database, service.live, service.clock)
+        )
         _rooms[request.app] = found
     return found
 

@@ -31,14 +31,14 @@ async def watch(request: web.Request) -> web.StreamResponse:
     try:
         if not same_origin(request):
             raise Problem(403, "origin")
-        await admitted(request)
+        member = await admitted(request)
     except Problem as problem:
         return web.Response(status=problem.status, text=said(f"error.{problem.code}", language_of(request)))
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=4_096)
     await socket.prepare(request)
     here = room(request)
     tasks = [
-        asyncio.create_task(_tell(request, here, socket), name="desk-socket"),
+        asyncio.create_task(_tell(request, here, socket, member.id), name="desk-socket"),
         asyncio.create_task(_closing(request, socket), name="desk-closing"),
     ]
     try:
@@ -57,10 +57,10 @@ async def _closing(request: web.Request, socket: web.WebSocketResponse) -> None:
     await socket.close(code=WSCloseCode.GOING_AWAY)
 
 
-async def _tell(request: web.Request, here: Room, socket: web.WebSocketResponse) -> None:
+async def _tell(request: web.Request, here: Room, socket: web.WebSocketResponse, member: int) -> None:
     clock = asyncio.get_running_loop().time
     with contextlib.suppress(ConnectionError):
-        async with here.board.seat() as seat:
+        async with here.board.seat(member) as seat:
             await _send(socket, {"type": "hello"})
             looked = clock()
             while not socket.closed:

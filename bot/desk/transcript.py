@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select
 from bot.desk.blindness import Line, hidden
 from bot.staff.sessions import Member
 from storage.records import Message
-from storage.tables import messages, outbox, surveys
+from storage.sets import one_of
+from storage.tables import corrections, messages, outbox, surveys
 
 PAGE = 60
 _BEFORE = 40
@@ -71,10 +72,29 @@ def page(
         return {"messages": [], "more": False}
     sent = _outgoing(connection, conversation, found[0].id, found[-1].id)
     left_out = _hidden(connection, found, sent, judged)
+    meant = _corrected(connection, [row.id for row in shown])
     return {
-        "messages": [_shown(row, sent.get(row.id, ())) for row in shown if row.id not in left_out],
+        "messages": [
+            _shown(row, sent.get(row.id, ())) | meant.get(row.id, {}) for row in shown if row.id not in left_out
+        ],
         "more": more,
         "from": shown[0].id,
+    }
+
+
+def _corrected(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What agents said that messages meant."""
+    rows = connection.execute(select(corrections).where(one_of(corrections.c.message_id, "ids")), {"ids": list(ids)})
+    return {
+        row.message_id: {
+            "corrected": {
+                "intent": row.intent,
+                "nature": row.nature,
+                "sentiment": row.sentiment,
+                "urgency": row.urgency,
+            }
+        }
+        for row in rows
     }
 
 
@@ -88,7 +108,9 @@ def _outgoing(connection: Connection, conversation: int, first: int, last: int) 
             outbox.c.state,
             outbox.c.reason,
             outbox.c.receipt,
-            outbox.c.finished_at,
+            outbox.c.attempts,
+            outbox.c.not_before,
+            outbox.c.created_at,
         )
         .where(outbox.c.conversation_id == conversation, outbox.c.message_id.between(first, last))
         .order_by(outbox.c.id.desc())
@@ -138,7 +160,7 @@ def _shown(row: Message, sent: Sequence[Any]) -> dict[str, Any]:
         shown["buttons"] = [str(button.get("title", "")) for button in buttons]
     if understood := data.get("understood"):
         shown["understood"] = _understood(understood)
-    for mark in ("media", "removed", "unanswered"):
+    for mark in ("media", "removed", "unanswered", "to", "department", "summary"):
         if data.get(mark):
             shown[mark] = data[mark]
     if data.get("tapped"):
@@ -153,6 +175,8 @@ def _shown(row: Message, sent: Sequence[Any]) -> dict[str, Any]:
 
 def _delivery(row: Any) -> dict[str, Any]:
     found = {"id": row.id, "state": row.state}
+    if row.state == "queued" and row.attempts == 0 and row.kind == "agent" and row.not_before > row.created_at:
+        found["held_until"] = row.not_before
     if row.reason and row.state != "sent":
         found["reason"] = row.reason
     if row.receipt:

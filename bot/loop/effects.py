@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Table, update
@@ -235,8 +235,10 @@ class Effects:
         target: str | None = None,
         message: Insert | None = None,
         options: Sequence[Option] = (),
+        hold: timedelta = timedelta(0),
     ) -> None:
-        """A row of the outbox alone: a toast or an edit says nothing new, so the transcript does not show it."""
+        """A row of the outbox alone: a toast or an edit says nothing new, so the transcript does not show it. It waits
+        for `hold` before it goes out."""
         row = {
             "conversation_id": self.conversation_id,
             "message_id": message,
@@ -250,7 +252,7 @@ class Effects:
             "text": text,
             "buttons": [option.title for option in options] or None,
             "target": target,
-            "not_before": self.now,
+            "not_before": self.now + hold,
             "created_at": self.now,
         }
         outgoing = self.add(Insert(tables.outbox, row))

@@ -9,6 +9,7 @@ from bot.yamlfile import Sheet, Words
 
 _PLACEHOLDERS = {
     "joined": ("name",),
+    "passed_on": ("name",),
     "low_rating": ("number", "promise"),
     "survey_link": ("link",),
     "low_rating_title": ("answer",),
@@ -23,6 +24,8 @@ class Notices:
     media: Words
     joined: Words
     left: Words
+    passed_on: Words
+    still_waiting: Words
     low_rating: Words
     reply_with_number: Words
     survey_link: Words

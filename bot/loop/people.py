@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar, cast
 
 from sqlalchemy import String, literal, select, update
@@ -81,16 +82,20 @@ class People:
     asking: Asking
     notices: Notices
 
-    async def claim(self, lane: str, agent: Agent) -> None:
+    async def claim(self, lane: str, agent: Agent, *, assigned: bool = False) -> None:
         """Take a conversation over: of two at once one wins, and the other is told who has it. From here on no reply
         of the bot goes out, also none that was queued. Cases that nobody has yet are theirs, but not one that a rating
-        of themselves opened."""
+        of themselves opened. `assigned`: the house gives it to them, and only while it waits."""
         about_them = await self._about(lane, agent)
 
         def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
-            new = _granted(rules.claim(ownership(effects, holder), agent))
-            effects.own(new.owner, new.epoch, agent_id=agent.id, queued_at=None)
-            effects.record("system", "claimed", data={"staff": agent.name}, staff_id=agent.id)
+            now = ownership(effects, holder)
+            if assigned and now.owner != "queue":
+                raise Refused(Refusal("not_waiting"))
+            new = _granted(rules.claim(now, agent))
+            effects.own(new.owner, new.epoch, agent_id=agent.id, queued_at=None, department=None)
+            event = "assigned" if assigned else "claimed"
+            effects.record("system", event, data={"staff": agent.name}, staff_id=agent.id)
             _tell(effects, typography.said(self.notices.joined, _language(effects), name=agent.name), "notice")
             for case in state.cases:
                 here = state.conversation and case.conversation_id == state.conversation.id
@@ -100,9 +105,10 @@ class People:
 
         await self._act(lane, decide)
 
-    async def reply(self, lane: str, agent: Agent, text: str, client_key: str) -> int:
+    async def reply(self, lane: str, agent: Agent, text: str, client_key: str, hold: timedelta = timedelta(0)) -> int:
         """Words from the agent who holds the conversation. The same `client_key` twice is one message. Its id. The
-        first reply answers the open cases of this conversation. Raises CannotReply for a public comment."""
+        first reply answers the open cases of this conversation. Nothing goes out for `hold`, while it may be taken
+        back. Raises CannotReply for a public comment."""
         known = await self._known(lane, client_key)
         if known is not None:
             return known
@@ -125,7 +131,7 @@ class People:
             message = effects.record("agent", text, data={"name": agent.name}, staff_id=agent.id, client_key=client_key)
             can = effects.capabilities
             for part in split(text, can.text_limit, in_bytes=can.limit_in_bytes):
-                effects.send(part, kind="agent", form="text", message=message)
+                effects.send(part, kind="agent", form="text", message=message, hold=hold)
             return message
 
         try:
@@ -138,14 +144,16 @@ class People:
             return known
         return cast(int, message.id)
 
-    async def hand_back(self, lane: str, agent: Agent) -> None:
-        """Leave the customer to the bot again, which starts afresh."""
+    async def hand_back(self, lane: str, agent: Agent, summary: str = "") -> None:
+        """Leave the customer to the bot again, which starts afresh. The `summary` of what was settled stands with the
+        hand-back on the transcript, for the bot and for whoever comes next; customers do not see it."""
 
         def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
             new = _granted(rules.hand_back(ownership(effects, holder), agent))
-            effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None)
+            effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None, department=None)
             effects.tracker = None
-            effects.record("system", "handed_back", data={"staff": agent.name}, staff_id=agent.id)
+            said = {"summary": summary} if summary else {}
+            effects.record("system", "handed_back", data={"staff": agent.name} | said, staff_id=agent.id)
             _tell(effects, self.notices.left.said(_language(effects)), "notice")
 
         await self._act(lane, decide)
@@ -169,7 +177,7 @@ class People:
         def decide(state: LaneState, effects: Effects, holder: str | None) -> None:
             now = ownership(effects, holder)
             new = _granted(rules.resolve(now, agent))
-            effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None)
+            effects.own(new.owner, new.epoch, agent_id=None, queued_at=None, reason=None, department=None)
             effects.tracker = None
             effects.record("system", "resolved", data={"staff": agent.name}, staff_id=agent.id)
             if said is not None and not state.public:

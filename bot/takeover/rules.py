@@ -111,6 +111,13 @@ def transfer(now: Ownership, by: Agent, to: Agent) -> Ownership | Refusal:
     return Refusal("same", to.name) if now.agent_id == to.id else Ownership("agent", now.epoch + 1, to.id, to.name)
 
 
+def pass_on(now: Ownership, by: Agent) -> Ownership | Refusal:
+    """To the queue of a department. What waits already may be passed on by a supervisor."""
+    if now.owner == "queue" and by.supervisor:
+        return Ownership("queue", now.epoch + 1)
+    return _refused(now, by) or Ownership("queue", now.epoch + 1)
+
+
 def bot_may(owner: Owner, doing: Doing) -> bool:
     """What the bot still does while `owner` has the conversation.
 

@@ -24,7 +24,7 @@ def page(request: web.Request, template: str, language: Language, *, status: int
     def said(key: str, section: str = template, **filled: object) -> str:
         return texts().said(section, key, language, **filled)
 
-    html = _environment().get_template(f"{template}.html")
+    html = environment(HERE / "templates").get_template(f"{template}.html")
     company = request.app[SERVICE].settings.company
     body = html.render(said=said, language=language, company=company, other=_other(request, language), **values)
     response = web.Response(status=status, text=body, content_type="text/html")
@@ -43,9 +43,10 @@ def asset(name: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment(templates: Path) -> Environment:
+    """For the templates of one folder: every value is escaped, one that nobody gave is an error."""
     made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
