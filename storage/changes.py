@@ -32,6 +32,7 @@ _ORDER = {
             "cases",
             "messages",
             "outbox",
+            "whispers",
         ]
     )
 }

@@ -126,7 +126,13 @@ async def test_a_list_asks_few_questions_however_many_wait(crowded: Place, query
     # The reading of whole queues is what an index of the queue is for; everything else is looked up.
     for statement, parameters in asked:
         for step in await plan(crowded.database, statement, parameters):
-            assert not step.startswith("SCAN") or "USING" in step or "SUBQUERY" in step or step == "SCAN messages", (
+            assert (
+                not step.startswith("SCAN")
+                or "USING" in step
+                or "SUBQUERY" in step
+                or step.startswith("SCAN json_each")
+                or step == "SCAN messages"
+            ), (
                 step,
                 statement,
             )
