@@ -7,16 +7,17 @@ import contextlib
 import fcntl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
-from pydantic import ValidationError
 
 from bot import api, desk
 from bot import content as contents
+from bot.accounts import adapters_of
 from bot.actions.registry import executor
 from bot.clock import Clock, SystemClock
 from bot.content import Content
@@ -55,7 +56,6 @@ from bot.web.live import Live
 from bot.web.server import application
 from channels.base import Adapter, Capabilities
 from channels.http import Http
-from channels.registry import adapter_class
 from nlu import model, stages
 from nlu.encoders import Encoder, available
 from nlu.rating import rating
@@ -380,33 +380,6 @@ def _in_one(
             await work()
 
     return do
-
-
-def adapters_of(settings: Settings, http: Http) -> Adapters:
-    """An adapter for each account of the settings, and for the web chat. Raises SettingsError."""
-    made: dict[tuple[str, str], Adapter[Any]] = {}
-    tables: dict[str, dict[str, dict[str, Any]]] = {"web": {"default": {}}, **settings.channels}
-    for channel, accounts in tables.items():
-        try:
-            kind = adapter_class(channel)
-        except ValueError as error:
-            raise SettingsError(f"[channels.{channel}.…]: {error}") from None
-        for account, table in accounts.items():
-            where = f"[channels.{channel}.{account}]"
-            if not account or ":" in account or "/" in account:
-                raise SettingsError(f"{where}: an account's name has neither ':' nor '/'. Rename it")
-            try:
-                adapter = made[channel, account] = kind(account, kind.Settings(**table), http)
-                adapter.public_url = settings.address
-            except ValidationError as error:
-                raise SettingsError(f"{where}: {_problems(error)}") from None
-            except ValueError as error:
-                raise SettingsError(f"{where}: {error}") from None
-    return made
-
-
-def _problems(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
 
 
 @contextlib.contextmanager

@@ -252,7 +252,7 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
 @click.pass_context
 def telegram(context: click.Context, account: str) -> None:
     """Tell Telegram where to call for [channels.telegram.ACCOUNT]; with mode = "polling", to stop calling."""
-    from bot.app import adapters_of  # noqa: PLC0415
+    from bot.accounts import adapters_of  # noqa: PLC0415
     from channels.base import ChannelError  # noqa: PLC0415
     from channels.http import Http  # noqa: PLC0415
     from channels.telegram.adapter import TelegramAdapter  # noqa: PLC0415
