@@ -18,6 +18,8 @@ from nlu.understanding import Language
 from storage.database import open_database
 from storage.schema import upgrade
 
+_FAST = click.option("--fast", is_flag=True, help="The fast heads alone, without the encoders that are installed.")
+
 
 @click.group()
 def nlu() -> None:
@@ -27,10 +29,11 @@ def nlu() -> None:
 @nlu.command("parse")
 @click.argument("text", required=False)
 @click.option("--jsonl", is_flag=True, help='Read {"text": …} a line, write what was understood, in the same order.')
+@_FAST
 @click.pass_context
-def nlu_parse(context: click.Context, text: str | None, jsonl: bool) -> None:
-    """What is understood of TEXT, or of every line of standard input."""
-    model = _model(context)
+def nlu_parse(context: click.Context, text: str | None, jsonl: bool, fast: bool) -> None:
+    """What is understood of TEXT, or of every line of standard input, by everything that is installed."""
+    model = _parser(context, fast)
     if not jsonl:
         if text is None:
             raise click.UsageError("give a TEXT, or --jsonl and lines on standard input")
@@ -84,7 +87,7 @@ def _told(done: int, of: int) -> None:
 @click.option(
     "--fail-under", multiple=True, metavar="[TASK=]SHARE", help="Fail if an accuracy is below: .9, intent=.92."
 )
-@click.option("--fast", is_flag=True, help="The fast heads alone, without the encoders that are installed.")
+@_FAST
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a readable HTML page here.")
 @click.option("--language", type=click.Choice(["zh", "en"]), default="en", show_default=True, help="Of that page.")
 @click.pass_context
@@ -97,7 +100,7 @@ def nlu_evaluate(
 
     bounds = [_bound(written) for written in fail_under]
     with clear():
-        found = evaluate(_model(context) if fast else _closer(context), file)
+        found = evaluate(_parser(context, fast), file)
         click.echo(str(found))
         if report is not None:
             _put(report, page(found, language))
@@ -163,13 +166,15 @@ def _bound(written: str) -> tuple[str, float]:
     return name, least
 
 
-def _closer(context: click.Context) -> Any:
-    """The whole cascade, where encoders are installed and trained; else the fast heads."""
+def _parser(context: click.Context, fast: bool) -> Any:
+    """The whole cascade, where encoders are installed and trained; else, or if `fast`, the fast heads."""
     from nlu import stages  # noqa: PLC0415
     from nlu.rasa_data import read  # noqa: PLC0415
 
     settings = settings_of(context)
     trained = _model(context)
+    if fast:
+        return trained
     with clear():
         data = read(settings.assistant_dir / "data" / "nlu")
         return stages.load(trained, data, settings.data_dir / "models") or trained

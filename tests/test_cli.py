@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from bot.api.tokens import SCOPES
 from bot.cli import main
 from bot.settings import ASSISTANT
+from nlu import model, stages
+from nlu.rasa_data import read
 
 SCENARIO = Path(__file__).parent / "scenarios" / "volunteered_rating.yml"
 
@@ -51,6 +53,27 @@ def test_nlu_parse_writes_every_line_in_order_with_everything_it_knows(earful: C
     keys = {"text", "language", "intent", "sentiment", "emotions", "nature", "aspect", "view", "urgency", "rating"}
     assert set(found[0]) == keys | {"entities", "evidence"}
     assert found[2]["rating"] == 90.0
+
+
+def test_nlu_parse_asks_the_encoders_too_unless_it_is_to_be_fast(earful: CliRunner, tmp_path: Path) -> None:
+    """What the fast heads are unsure of is judged by the whole cascade."""
+    texts = [
+        "等了俩小时没人管，我也是服了",
+        "the room smelled of smoke",
+        "your driver drove off with my bag",
+        "东西跟图上两码事",
+    ]
+    lines = "\n".join(json.dumps({"text": text}) for text in texts)
+    data = read(ASSISTANT / "data" / "nlu")
+    trained = model.load_or_train(data, tmp_path)
+    cascade = stages.load(trained, data)
+    assert cascade is not None
+    told = []
+    for more, expected in (((), cascade), (("--fast",), trained)):
+        written = earful.invoke(main, ["nlu", "parse", "--jsonl", *more], input=lines).stdout
+        told.append([json.loads(line) for line in written.splitlines()])
+        assert told[-1] == [json.loads(json.dumps(each.as_json())) for each in expected.parse_many(texts)]
+    assert told[0] != told[1]
 
 
 def test_nlu_parse_names_the_line_that_is_wrong(earful: CliRunner) -> None:
