@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,14 @@ from bot.links import Links
 from bot.loop.asking import Asking
 from bot.loop.assigning import Assigning
 from bot.loop.cases import Desk
+from bot.loop.closer_look import PATIENCE, Closer, CloserLook
 from bot.loop.commenting import Commenting
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
 from bot.loop.following import Following
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
-from bot.loop.local import PATIENCE, Closer, LocalModel
+from bot.loop.local import LocalModel
 from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
@@ -57,7 +58,8 @@ from bot.web.server import application
 from channels.base import Adapter, Capabilities
 from channels.http import Http
 from nlu import model, stages
-from nlu.encoders import Encoder, available
+from nlu.apart import Apart
+from nlu.encoders import available
 from nlu.rating import rating
 from storage.buckets import Buckets
 from storage.database import Database, open_database
@@ -129,7 +131,10 @@ async def opened(
         await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
         engines = Engines(settings, clock or SystemClock(), content, articles(content))
         stack.push_async_callback(engines.close)
-        mind = local_mind(content, models or settings.data_dir / "models", patience, encoders=settings.encoders)
+        encoders = settings.encoders and role != "gateway"
+        mind = local_mind(content, models or settings.data_dir / "models", patience, encoders=encoders)
+        if mind.closer is not None:
+            stack.callback(mind.closer.close)
         talks, understands = engines.talks(mind.talks), engines.understands(mind.understands)
         mind = replace(mind, talks=talks, understands=understands, counts=engines.counts)
         secret = server_secret(settings)
@@ -177,25 +182,22 @@ class Mind:
     talks: Talks
     answers: Answers
     closer: Closer | None = None
+    patience: float | None = PATIENCE  # seconds that a reply waits for `closer`; None where no customer waits
     typed_rating: Callable[[str, int | None], float | None] = rating
     counts: dict[str, int] = field(default_factory=dict)  # what became of calls to other engines
 
 
-@cache
-def _encoders() -> Sequence[Encoder]:
-    """Those that are installed, their weights loaded once for a process."""
-    return available()
-
-
 def local_mind(content: Content, models: Path, patience: float | None = PATIENCE, *, encoders: bool = False) -> Mind:
-    """All of it in this process; models are kept in `models`. With `encoders` it looks twice, where they are installed
+    """All of it on this machine; models are kept in `models`. With `encoders` it looks twice, where they are installed
     and were trained for this content: Earful's own comes so, an operator's with `earful nlu train`."""
     trained = model.load_or_train(content.training, models)
-    closer = stages.load(trained, content.training, models, _encoders()) if encoders else None
-    if encoders and closer is None and _encoders():
+    closer = None
+    if encoders and stages.load(trained, content.training, models) is not None:
+        closer = Apart(content.training, models)
+    elif encoders and available():
         log.info("encoders are installed, but not trained for this content: run `earful nlu train`")
-    understands = LocalModel(trained, closer, patience)
-    return Mind(understands, Engine(content.assistant, executor()), Index(articles(content)), closer)
+    talks = Engine(content.assistant, executor())
+    return Mind(LocalModel(trained), talks, Index(articles(content)), closer, patience)
 
 
 def wire(
@@ -231,6 +233,7 @@ def wire(
         language="en" if settings.language == "en" else "zh",
         text_limit=settings.text_limit,
         capabilities_of=lambda channel: by_channel.get(channel, GONE),
+        closer_look=CloserLook(mind.closer, mind.patience) if mind.closer else None,
     )
     delivery = Delivery(
         database,

@@ -50,7 +50,7 @@ class Settings(EngineSettings):
     api_token: SecretStr | None = Field(None, description="A first API token with every scope.")
     secret: SecretStr | None = Field(None, description="Signs links and sessions; default: made once in data_dir.")
     body_limit: int = Field(1_000_000, ge=1_000, description="The largest webhook body taken, in bytes.")
-    encoders: bool = Field(False, description="Look twice at what the fast understanding leaves unsure.")
+    encoders: bool = Field(True, description="Look twice at what the fast understanding leaves unsure.")
     text_limit: int = Field(4_000, ge=100, description="Characters of a customer's message that are understood.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")
     log_format: str = Field("console", pattern="^(console|json)$", description="console, or json a line.")

@@ -22,6 +22,8 @@ from storage.schema import upgrade
 
 T = TypeVar("T")
 
+os.environ["EARFUL_ENCODERS"] = "false"  # seconds and 300 MiB a service; the tests that are about them say so
+
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
@@ -80,6 +82,8 @@ async def postgresql(postgres_server: str, migrated_postgres: str) -> AsyncItera
     opened = open_database(await new_database(postgres_server, migrated_postgres))
     yield opened
     await opened.close()
+    # A thousand of them are eight gigabytes, which would be written out when the server stops.
+    await _told(postgres_server, f"drop database {make_url(opened.url).database} with (force)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -99,10 +103,14 @@ async def place(sqlite: Database) -> AsyncIterator[Site]:
 async def new_database(server: str, like: str = "template1") -> str:
     """The address of another database on this server, a copy of the one named."""
     name = f"t{uuid.uuid4().hex[:12]}"
-    admin = await asyncpg.connect(server.replace("/?", "/postgres?"))
-    await admin.execute(f"create database {name} template {like} strategy file_copy")
-    await admin.close()
+    await _told(server, f"create database {name} template {like}")
     return server.replace("/?", f"/{name}?")
+
+
+async def _told(server: str, command: str) -> None:
+    admin = await asyncpg.connect(server.replace("/?", "/postgres?"))
+    await admin.execute(command)
+    await admin.close()
 
 
 async def _migrate(url: str) -> None:

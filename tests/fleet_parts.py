@@ -212,6 +212,7 @@ class Fleet:
         self._place = place
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("EARFUL_")}
         self._environment |= {
+            "EARFUL_ENCODERS": "false",
             "EARFUL_ADMIN_PASSWORD": "of-no-importance-here",
             "EARFUL_SECRET": SHARED_SECRET,
             "EARFUL_DATABASE_URL": database,

@@ -50,7 +50,7 @@ class Service:
             "--port",
             str(self.port),
             cwd=self.place,
-            env=environment | {"EARFUL_ADMIN_PASSWORD": "of-no-importance-here"},
+            env=environment | {"EARFUL_ADMIN_PASSWORD": "of-no-importance-here", "EARFUL_ENCODERS": "false"},
             stdout=asyncio.subprocess.PIPE,
             stderr=(self.place / "errors.txt").open("ab"),
         )

@@ -44,6 +44,9 @@ class Slow:
         self.asked += texts
         return [self.found for _ in texts]
 
+    def close(self) -> None:
+        """Nothing to end."""
+
 
 async def rows(service: Service, table: Table) -> list[dict[str, Any]]:
     statement = select(table).order_by(table.c.id)

@@ -26,7 +26,7 @@ async def test_a_journey_comes_out_as_it_must(path: Path, models: Path) -> None:
     """Everything that the scenario expects is so."""
     scenario = read(path)
     assert scenario.expect, "a scenario that expects nothing cannot fail"
-    result = await play(scenario, load(environment={}), models)
+    result = await play(scenario, load(environment={}, encoders=False), models)
     assert failures(result, scenario.expect) == []
 
 
@@ -68,7 +68,7 @@ async def test_a_step_that_cannot_be_done_is_named(tmp_path: Path, models: Path)
         "start: 2026-03-05T10:00:00+08:00\ncontacts: {li: {web: v1}}\nsteps: [{at: +1m, from: li, tap: 没有这个按钮}]"
     )
     with pytest.raises(ScenarioError, match="step 1: li has no button '没有这个按钮' on web"):
-        await play(read(path), load(environment={}), models)
+        await play(read(path), load(environment={}, encoders=False), models)
 
 
 @pytest.mark.parametrize(

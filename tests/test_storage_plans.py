@@ -44,7 +44,11 @@ async def test_no_statement_of_a_journey_reads_a_whole_table(tmp_path: Path, mon
     """SQLite's own plan of every statement names an index, or one of what waits."""
     with _said(monkeypatch) as statements:
         for name in JOURNEYS:
-            await play(read(Path(__file__).parent / "scenarios" / f"{name}.yml"), load(environment={}), tmp_path)
+            await play(
+                read(Path(__file__).parent / "scenarios" / f"{name}.yml"),
+                load(environment={}, encoders=False),
+                tmp_path,
+            )
     await _check(statements, tmp_path, least=30)
 
 

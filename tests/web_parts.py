@@ -23,8 +23,8 @@ from bot.content import Content
 from bot.engine import ButtonSpec, Command, Response, Turn, UserMessage
 from bot.knowledge.index import Index
 from bot.loop import notices
+from bot.loop.closer_look import Closer
 from bot.loop.effects import Effects
-from bot.loop.local import Closer
 from bot.loop.state import LaneState
 from bot.service import Service
 from bot.settings import ASSISTANT, Settings
@@ -109,7 +109,7 @@ def house(database: Database, clock: Clock | None = None, *, closer: Closer | No
     }
     content = Content(**files, assistant=NONE, training=NONE, taxonomy=NONE, knowledge=())
     adapters = {("web", "default"): WebAdapter("default", WebSettings(), Http())}
-    mind = app.Mind(Plain(), Script(), Index([]), closer, lambda text, maximum: None)
+    mind = app.Mind(Plain(), Script(), Index([]), closer, None, lambda text, maximum: None)
     return app.wire(given, clock, database, content, adapters, mind, SECRET)
 
 

@@ -63,7 +63,7 @@ async def _journeys(name: str, scenario: Scenario, models: Path) -> list[Journey
             return turn
 
     with patch.object(app, "Engine", Recording), patch.object(app, "LocalModel", Unsure):
-        await play(scenario, load(environment={}), models)
+        await play(scenario, load(environment={}, encoders=False), models)
     return [Journey(f"{name} ({lane.split(':')[-1]})", tuple(turns)) for lane, turns in told.items()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,14 +14,17 @@ import structlog
 from bot.clock import Clock
 from bot.contacts import rules as contacts
 from bot.loop.asking import Asking
+from bot.loop.closer_look import CloserLook
 from bot.loop.commenting import Commenting
 from bot.loop.effects import Effects
 from bot.loop.events import LoopEvent, TimerDue, Undelivered
 from bot.loop.notices import Notices
 from bot.loop.state import TAP, Heard, LaneState
 from bot.loop.talking import Talking
+from bot.loop.turn import Later
 from bot.takeover.rules import Doing, Owner, bot_may
 from channels.base import Button, Capabilities, Comment, Consent, Media, Receipt, Tap, Text, option_numbers
+from nlu.model import FALLBACK
 from nlu.understanding import Language, Understanding
 from storage.records import Message
 
@@ -44,7 +48,7 @@ class Understands(Protocol):
 
 @dataclass(slots=True)
 class Conversations:
-    """The policy of every lane."""
+    """The policy of every lane. `closer_look` None: what the fast heads do not understand is not understood."""
 
     clock: Clock
     understands: Understands
@@ -56,6 +60,7 @@ class Conversations:
     language: Language
     text_limit: int
     capabilities_of: Callable[[str], Capabilities]
+    closer_look: CloserLook | None = None
     _routes: dict[type[Any], Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,15 +95,36 @@ class Conversations:
         hints = [_stated(heard.event) or spoken[heard.id] for heard, _ in said]
         found = await self.understands.parse_many([words[: self.text_limit] for _, words in said], hints)
         understood = {heard.id: each for (heard, _), each in zip(said, found, strict=True)}
+        hinted = {heard.id: hint for (heard, _), hint in zip(said, hints, strict=True)}
         results: list[Effects | Exception] = []
         for state in states:
             try:
-                results.append(await self._decide(state, understood))
+                later = self._look_closer(state, understood, hinted)
+                results.append(later or await self._decide(state, understood))
             except Exception as error:
                 log.warning("a lane could not be decided", row=state.heard[0].id, error=type(error).__name__)
                 log.debug("why", exc_info=True)
                 results.append(error)
         return results
+
+    def _look_closer(
+        self, state: LaneState, understood: dict[int, Understanding], hinted: Mapping[int, Language | None]
+    ) -> Later | None:
+        """Where the bot has to answer words that nobody understood: what a closer look makes of them, put into
+        `understood`; or that the lane waits for it."""
+        if self.closer_look is None or (state.conversation and state.conversation.owner != "bot"):
+            return None
+        ready: list[asyncio.Future[None]] = []
+        for heard in state.heard:
+            fast = understood.get(heard.id)
+            if fast is None or fast.intent.name != FALLBACK or isinstance(heard.event, Comment):
+                continue
+            found = self.closer_look.at(fast, hinted[heard.id])
+            if isinstance(found, Later):
+                ready += found.ready
+            else:
+                understood[heard.id] = found
+        return Later(ready) if ready else None
 
     async def _decide(self, state: LaneState, understood: Mapping[int, Understanding]) -> Effects:
         effects = self.start(state)

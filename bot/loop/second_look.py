@@ -20,8 +20,8 @@ from sqlalchemy import Connection, select, update
 
 from bot.cases import deadlines, departments
 from bot.loop.cases import Desk, told
+from bot.loop.closer_look import Closer
 from bot.loop.effects import Effects
-from bot.loop.local import Closer
 from bot.loop.notices import Notices
 from bot.loop.state import LaneState
 from bot.loop.talking import Talking
@@ -70,6 +70,7 @@ class SecondLook:
         if self.closer is None:
             return
         try:
+            await self._ready(self.closer)
             while True:
                 try:
                     await self.look()
@@ -78,6 +79,13 @@ class SecondLook:
                 await asyncio.sleep(EVERY)
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _ready(self, closer: Closer) -> None:
+        """Ask it something, so that it is started before somebody waits for it."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, closer.parse_many, ["hello"])
+        except Exception as error:
+            log.error("encoders cannot be started; it is tried again when needed", error=type(error).__name__)
 
     async def look(self) -> int:
         """Look at what waits now, at most AT_ONCE cases; their number."""

@@ -41,11 +41,23 @@ _NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 _LANES = select(inbox.c.lane).where(among(inbox.c.state, "new")).group_by(inbox.c.lane).limit(PAGE)
 
 
+class Later(Exception):
+    """Why a lane is not decided yet: what it waits for. Nothing has failed."""
+
+    def __init__(self, ready: Sequence[asyncio.Future[None]]) -> None:
+        super().__init__("not decided yet")
+        self.ready = ready
+
+    async def wait(self) -> None:
+        """Until it is there; then the lane is decided again."""
+        await asyncio.wait(self.ready)
+
+
 class Policy(Protocol):
     """What to do about what was heard. A policy never touches the database and holds no state of a conversation."""
 
     async def decide(self, states: Sequence[LaneState]) -> list[Effects | Exception]:
-        """One result a state, in the same order; an exception is that lane's own failure."""
+        """One result a state, in the same order; an exception is that lane's own failure, or `Later`."""
         ...
 
     def give_up(self, state: LaneState, reason: str) -> Effects:
@@ -82,6 +94,7 @@ class Turns:
         self._mine = mine
         self._looked_upto = ""
         self.turns = 0
+        self._later: set[asyncio.Task[None]] = set()
 
     # ---- running ----
 
@@ -102,10 +115,12 @@ class Turns:
                 task.add_done_callback(running.discard)
         finally:
             await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*self._later, return_exceptions=True)
 
     async def _work(self, taken: list[str], slots: asyncio.Semaphore) -> None:
+        waiting: dict[str, Later] = {}
         try:
-            await self.batch(taken)
+            waiting = await self.batch(taken)
         except Exception as error:
             log.error("turn failed; its lanes are tried again", lanes=len(taken), error=type(error).__name__)
             await asyncio.sleep(OUTAGE_PAUSE)
@@ -114,8 +129,20 @@ class Turns:
             else:
                 await self._apart(taken)
         finally:
-            self._lanes.release(taken)
+            self._lanes.release(lane for lane in taken if lane not in waiting)
             slots.release()
+        for lane, later in waiting.items():
+            task = asyncio.create_task(self._again(lane, later))
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
+
+    async def _again(self, lane: str, later: Later) -> None:
+        """The lane stays taken until what it waits for is there."""
+        try:
+            await later.wait()
+        finally:
+            self._lanes.release([lane])
+        self._lanes.wake([lane])
 
     async def _apart(self, lanes: Sequence[str]) -> None:
         """A batch that failed as a whole, and not for the database: each lane by itself, so that one harms no other."""
@@ -129,10 +156,14 @@ class Turns:
         """Work everything that waits, now. The number of lanes worked."""
         worked = 0
         while taken := self._lanes.take(LANES_A_BATCH):
+            waiting: dict[str, Later] = {}
             try:
-                await self.batch(taken)
+                waiting = await self.batch(taken)
+                for later in waiting.values():
+                    await later.wait()
             finally:
                 self._lanes.release(taken)
+            self._lanes.wake(waiting)
             worked += len(taken)
         return worked
 
@@ -179,16 +210,18 @@ class Turns:
 
     # ---- a batch ----
 
-    async def batch(self, lanes: Sequence[str]) -> None:
-        """Decide and apply what is unread in `lanes`; those that had more are woken again."""
+    async def batch(self, lanes: Sequence[str]) -> dict[str, Later]:
+        """Decide and apply what is unread in `lanes`; those that had more are woken again. Returned are those that
+        wait for something and were left as they are."""
         started = time.perf_counter()
         states = await self._database.read(load(lanes, digits=self._digits))
         heard = [state for state in states.values() if state.heard]
         if not heard:
-            return
+            return {}
         decided = list(zip(heard, await self._policy.decide(heard), strict=True))
         good = [effects for _, effects in decided if isinstance(effects, Effects)]
-        failed = [(state, effects) for state, effects in decided if isinstance(effects, Exception)]
+        waiting = {state.lane: later for state, later in decided if isinstance(later, Later)}
+        failed = [(state, why) for state, why in decided if isinstance(why, Exception) and state.lane not in waiting]
         try:
             await self._apply(good)
         except Exception as error:
@@ -199,10 +232,11 @@ class Turns:
             if not isinstance(why, Conflict):
                 log.error("turn failed", channel=state.channel, row=state.heard[0].id, error=type(why).__name__)
                 await self._alone(state.lane)
-        again = [state.lane for state in heard if state.more]
+        again = [state.lane for state in heard if state.more and state.lane not in waiting]
         self._lanes.wake(again + [state.lane for state, why in failed if isinstance(why, Conflict)])
         self.turns += len(good)
         log.debug("turns", lanes=len(heard), failed=len(failed), ms=round(1000 * (time.perf_counter() - started), 1))
+        return waiting
 
     async def _apply(self, batch: Sequence[Effects]) -> None:
         if not batch:
@@ -255,6 +289,9 @@ class Turns:
                 return  # another process tries it
             counted = first.id
             result = (await self._policy.decide([state]))[0]
+            if isinstance(result, Later):
+                await result.wait()
+                continue
             error = await self._apply_one(result) if isinstance(result, Effects) else result
             if error is not None and is_outage(error):
                 raise error
