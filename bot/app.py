@@ -42,6 +42,7 @@ from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
 from bot.loop.polling import Polled, poll
+from bot.loop.relationships import Relationships
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
 from bot.loop.shares import Shares, lane_of_place
@@ -51,7 +52,6 @@ from bot.loop.turn import Turns
 from bot.service import Role, Service
 from bot.settings import Settings, SettingsError, server_secret
 from bot.surveys import versions
-from bot.surveys.definitions import Surveys
 from bot.web import chat, health, hooks, pages
 from bot.web.live import Live
 from bot.web.server import application
@@ -73,6 +73,9 @@ TICK = 0.5
 
 GONE = Capabilities(text_limit=4_000)
 """Of a channel that was taken out of the settings: its conversations still hear their timers; nothing is sent."""
+
+RELATIONSHIPS = 5.0
+"""Seconds between two batches of customers who are decided on for a scheduled survey."""
 
 SWEEP = 5.0
 """Seconds between two sweeps for what was left behind."""
@@ -127,7 +130,7 @@ async def opened(
         made = dict(adapters(http) if adapters else adapters_of(settings, http))
         for adapter in made.values():
             stack.push_async_callback(adapter.close)
-        content = replace(content, surveys=await _versions(database, content.surveys, clock or SystemClock()))
+        content = replace(content, surveys=await versions.kept(database, content.surveys, clock or SystemClock()))
         await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
         engines = Engines(settings, clock or SystemClock(), content, articles(content))
         stack.push_async_callback(engines.close)
@@ -158,11 +161,6 @@ async def opened(
             if lost:
                 log.warning("messages were under way when the service stopped; the desk shows them", unknown=lost)
         yield service
-
-
-async def _versions(database: Database, surveys: Surveys, clock: Clock) -> Surveys:
-    await database.write(lambda connection: versions.keep(connection, surveys, clock.now()))
-    return await database.read(lambda connection: versions.with_kept(connection, surveys))
 
 
 def articles(content: Content) -> list[Article]:
@@ -249,6 +247,11 @@ def wire(
     turns = Turns(database, clock, policy, lanes, router.hint, router.changed, shares.mine)
     people = People(database, turns, asking, content.notices)
     patience = timedelta(minutes=settings.agent_patience_minutes)
+
+    def reaches(channel: str, account: str) -> Capabilities | None:
+        found = adapters.get((channel, account))
+        return found.capabilities if found else None
+
     return Service(
         settings=settings,
         clock=clock,
@@ -264,16 +267,11 @@ def wire(
         turns=turns,
         timers=Timers(database, clock, router.wake),
         delivery=delivery,
-        episodes=Episodes(
-            database,
-            clock,
-            turns,
-            asking,
-            lambda channel, account: found.capabilities if (found := adapters.get((channel, account))) else None,
-        ),
+        episodes=Episodes(database, clock, turns, asking, reaches),
         people=people,
         passing=Passing(database, turns, content.notices, content.departments, content.calendar, patience),
         assigning=Assigning(database, turns, people, settings.assignment, settings.agent_load),
+        relationships=Relationships(database, clock, asking, reaches),
         second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer, shares.mine),
         shares=shares,
         router=router,
@@ -305,6 +303,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             "second-look": service.second_look.run(),
             "release": _again(RELEASE, _in_one(service, "release", service.passing.release)),
             "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),
+            "relationships": _again(RELATIONSHIPS, service.relationships.run_due),
         }
         for name, polled in _polled(service.adapters).items():
             work[name] = poll(polled, service.intake, partial(service.shares.only_me, name))

@@ -15,6 +15,7 @@ import orjson
 
 from bot import settings as settings_file
 from bot.cli_dead import dead_letters
+from bot.cli_import import import_file
 from bot.cli_nlu import nlu
 from bot.commands import clear, run, settings_of, with_database
 from bot.logging import configure
@@ -240,6 +241,7 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
       cases:read           cases
       conversations:read   conversations
       conversations:write  claim, answer, hand back
+      insights:read        figures: who was asked, what ratings add up to
     """
     from bot.api.tokens import create  # noqa: PLC0415
 
@@ -353,4 +355,5 @@ def form(context: click.Context, name: str) -> None:
 
 
 main.add_command(nlu)
+main.add_command(import_file)
 main.add_command(dead_letters)

@@ -18,6 +18,7 @@ from bot.loop.lanes import Lanes
 from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations
+from bot.loop.relationships import Relationships
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
 from bot.loop.shares import Shares
@@ -49,6 +50,7 @@ class Service:
     timers: Timers
     delivery: Delivery
     episodes: Episodes
+    relationships: Relationships
     people: People
     passing: Passing
     assigning: Assigning
@@ -78,6 +80,7 @@ class Service:
             worked = await self.turns.settle()
             worked += await self.second_look.look()
             worked += await self.passing.release() + await self.assigning.look()
+            worked += await self.relationships.run_due()
             await self.delivery.settle()
             if not fired and not worked and not self.lanes.waiting:
                 return

@@ -25,6 +25,7 @@ Scope = Literal[
     "cases:read",
     "conversations:read",
     "conversations:write",
+    "insights:read",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SETTING = "EARFUL_API_TOKEN"

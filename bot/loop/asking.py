@@ -241,7 +241,9 @@ class Asking:
         planned may hold no more, and a stop of the service may have made it late."""
         later = [s.id for s in effects.state.surveys.values() if s.state == "planned" and s.id > survey.id]
         if later:  # come due together: one prompt is enough, and the newest service is the one to ask about
-            effects.change(tables.surveys, survey.id, {"state": "superseded", "reason": "newer_survey"})
+            effects.change(
+                tables.surveys, survey.id, {"state": "superseded", "reason": "newer_survey", "asked_at": None}
+            )
             return
         found = self._still(effects, survey)
         if isinstance(found, str):

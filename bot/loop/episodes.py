@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from bot.contacts.service import Met, Person, Place
 from bot.loop.asking import TOO_OLD, Asking, reach_of
 from bot.loop.effects import SET_TIMER, Effects
 from bot.loop.events import chat_lane
-from bot.loop.planning import Asked, asked_of, planned
+from bot.loop.planning import asked_of, planned
 from bot.loop.state import LaneState
 from bot.loop.turn import Turns
 from bot.surveys import selection
@@ -26,6 +26,7 @@ from storage import changes, tables
 from storage.changes import Insert
 from storage.database import Conflict, Database
 from storage.records import Address
+from storage.sets import one_of
 
 TRIES = 12
 TRIES_AT_ONCE = 4
@@ -98,49 +99,84 @@ class Episodes:
             known = await self.database.read(lambda connection: _known(connection, reported.external_id))
             if known is not None:
                 return known
-            facts = await self._meet(reported, actor)
             now = self.clock.now()
-            decision = await self._decide(reported, facts, now)
+            facts = await self._meet(reported, actor, now)
+            decision = facts.decision
             try:
                 if at_once and isinstance(decision, Send) and decision.at <= now and attempt < TRIES_AT_ONCE:
                     return await self._ask(reported, facts, decision)
-                return await self._keep(reported, facts, decision, now)
+                return await self._keep(reported, facts, now)
             except (IntegrityError, _Again):
                 continue  # told twice at once, or the customer did something meanwhile: look again
         raise Conflict(f"the customer of episode {reported.external_id} is changed by others all the time")
 
-    async def _meet(self, reported: Reported, actor: str) -> _Facts:
+    async def take_many(self, reported: Sequence[Reported], actor: str) -> list[Taken]:
+        """The same for many, in one transaction: planned or suppressed, and never asked by ourselves. Their external
+        ids differ. Raises UnknownPlace."""
+        for each in reported:
+            self._check(each)
+        now = self.clock.now()
+
+        def work(connection: Connection) -> tuple[list[Taken], list[str]]:
+            taken: list[Taken] = []
+            moved: list[str] = []
+            for each in reported:
+                known = _known(connection, each.external_id)
+                if known is None:
+                    facts = self._look(connection, each, actor, now)
+                    moved += facts.met.moved
+                    known = self._write(connection, each, facts, now)
+                taken.append(known)
+            return taken, moved
+
+        try:
+            taken, moved = await self.database.write(work)
+        except IntegrityError:  # somebody tells one of them at this very moment
+            return [await self.take(each, actor, at_once=False) for each in reported]
+        self.turns.sent((), moved)
+        return taken
+
+    async def known(self, external_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the ids that were told before."""
+        column = tables.episodes.c.external_id
+        statement = select(column).where(one_of(column, "ids"))
+        found = await self.database.read(lambda at: at.execute(statement, {"ids": list(external_ids)}).scalars().all())
+        return frozenset(found)
+
+    def _check(self, reported: Reported) -> None:
         for index, (channel, account, _) in enumerate(reported.places):
             if self.capabilities_of(channel, account) is None:
                 raise UnknownPlace(index, channel, account)
-        now = self.clock.now()
 
-        def work(connection: Connection) -> _Facts:
-            met = contacts.meet(connection, reported.person, reported.places, now, actor)
-            return _Facts(met, asked_of(connection, met.contact))
-
-        facts = await self.database.write(work)
+    async def _meet(self, reported: Reported, actor: str, now: datetime) -> _Facts:
+        self._check(reported)
+        facts = await self.database.write(lambda connection: self._look(connection, reported, actor, now))
         self.turns.sent((), facts.met.moved)
         return facts
 
-    async def _decide(self, reported: Reported, facts: _Facts, now: datetime) -> Send | Suppressed:
+    def _look(self, connection: Connection, reported: Reported, actor: str, now: datetime) -> _Facts:
+        met = contacts.meet(connection, reported.person, reported.places, now, actor)
+        return _Facts(met, self._decide(connection, reported, met, now))
+
+    def _decide(self, connection: Connection, reported: Reported, met: Met, now: datetime) -> Send | Suppressed:
+        asked = asked_of(connection, met.contact)
         occasion = Occasion(
             trigger="episode",
             happened_at=reported.ended_at,
             touchpoint=reported.touchpoint,
             wanted=reported.survey,
             subject=reported.external_id,
-            segment=facts.asked.segment,
+            segment=asked.segment,
         )
         can = self.capabilities_of
-        reaches = [reach_of(address, can(address.channel, address.account)) for address in facts.met.addresses]
+        reaches = [reach_of(address, can(address.channel, address.account)) for address in met.addresses]
         decision = selection.decide(self.asking.surveys, occasion, reaches, None, now, self.asking.hours)
         if isinstance(decision, Suppressed):
             return decision
         definition = decision.definition
         if now >= reported.ended_at + definition.delay + definition.expires:
             return Suppressed(TOO_OLD, definition)  # history that is imported
-        return await planned(self.database, decision, facts.asked, self.asking.desk.calendar.zone)
+        return planned(connection, decision, asked, self.asking.desk.calendar.zone)
 
     # ---- the three ends ----
 
@@ -162,12 +198,15 @@ class Episodes:
         episode, survey = await self.turns.act(_lane(chosen), decide)
         return _taken(episode, survey, "awaiting", None)
 
-    async def _keep(self, reported: Reported, facts: _Facts, decision: Send | Suppressed, now: datetime) -> Taken:
+    async def _keep(self, reported: Reported, facts: _Facts, now: datetime) -> Taken:
         """Plan, or record why not: the conversation is not touched, so nothing has to stand still."""
-        contact = facts.met.contact
-        episode = _episode(reported, contact, now)
+        return await self.database.write(lambda connection: self._write(connection, reported, facts, now))
+
+    def _write(self, connection: Connection, reported: Reported, facts: _Facts, now: datetime) -> Taken:
+        contact, decision = facts.met.contact, facts.decision
+        made = _episode(reported, contact, now)
         row: dict[str, Any] = {
-            "episode_id": episode,
+            "episode_id": made,
             "contact_id": contact,
             "judged": _judged(reported),
             "created_at": now,
@@ -187,17 +226,11 @@ class Episodes:
         else:
             key = decision.definition.key if decision.definition else reported.survey or NOT_DEFINED
             row |= {"definition": key, "state": "suppressed", "reason": decision.reason}
-
-        def work(connection: Connection) -> tuple[Insert, Insert]:
-            made = Insert(tables.episodes, dict(episode.values))
-            survey = Insert(tables.surveys, row | {"episode_id": made})
-            changes.apply(connection, (), [made, survey])
-            if timer is not None:
-                due = timer | {"subject": f"survey:{survey.id}", "kind": "ask", "late": "replan", "skip_after": None}
-                connection.execute(SET_TIMER[connection.dialect.name], [due])
-            return made, survey
-
-        made, survey = await self.database.write(work)
+        survey = Insert(tables.surveys, row)
+        changes.apply(connection, (), [made, survey])
+        if timer is not None:
+            due = timer | {"subject": f"survey:{survey.id}", "kind": "ask", "late": "replan", "skip_after": None}
+            connection.execute(SET_TIMER[connection.dialect.name], [due])
         return _taken(made, survey, row["state"], row.get("reason"))
 
 
@@ -206,7 +239,7 @@ class _Facts:
     """What the decision stands on."""
 
     met: Met
-    asked: Asked
+    decision: Send | Suppressed
 
 
 class _Again(Exception):

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from bot.surveys.definitions import Definition
 from bot.surveys.selection import Send, Suppressed
-from storage.database import Database
 from storage.tables import contacts, surveys
 from storage.types import UtcDateTime
 
@@ -33,7 +32,7 @@ def asked_of(connection: Connection, contact: int) -> Asked:
     return Asked(connection.execute(_SEGMENT, {"whose": contact}).scalar(), at)
 
 
-async def planned(database: Database, send: Send, asked: Asked, zone: ZoneInfo) -> Send | Suppressed:
+def planned(connection: Connection, send: Send, asked: Asked, zone: ZoneInfo) -> Send | Suppressed:
     """`send`, unless the customer was asked too lately or the day's quota is used.
 
     Of what is planned at the same moment the quota may let a few more through: it is counted, not locked.
@@ -41,10 +40,11 @@ async def planned(database: Database, send: Send, asked: Asked, zone: ZoneInfo) 
     definition = send.definition
     if not rested(definition, send.at, asked.at):
         return Suppressed("cooldown", definition)
-    if definition.per_day is not None:
-        sent = await database.read(lambda connection: sent_that_day(connection, definition.key, send.at, zone))
-        if sent >= definition.per_day:
-            return Suppressed("quota", definition)
+    if (
+        definition.per_day is not None
+        and sent_that_day(connection, definition.key, send.at, zone) >= definition.per_day
+    ):
+        return Suppressed("quota", definition)
     return send
 
 

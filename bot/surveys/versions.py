@@ -11,7 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.clock import Clock
 from bot.surveys.definitions import Definition, Surveys
+from storage.database import Database
 from storage.tables import survey_versions
 
 log = structlog.get_logger()
@@ -19,6 +21,12 @@ _INSERT = {
     "sqlite": sqlite.insert(survey_versions).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(survey_versions).on_conflict_do_nothing(),
 }
+
+
+async def kept(database: Database, surveys: Surveys, clock: Clock) -> Surveys:
+    """Both, at the start of the service."""
+    await database.write(lambda connection: keep(connection, surveys, clock.now()))
+    return await database.read(lambda connection: with_kept(connection, surveys))
 
 
 def keep(connection: Connection, surveys: Surveys, now: datetime) -> None:
