@@ -19,6 +19,7 @@ from bot import api, desk
 from bot import content as contents
 from bot.accounts import adapters_of
 from bot.actions.registry import executor
+from bot.cases.tick import Ticking
 from bot.clock import Clock, SystemClock
 from bot.content import Content
 from bot.engine import Engine
@@ -30,6 +31,7 @@ from bot.links import Links
 from bot.loop.asking import Asking
 from bot.loop.assigning import Assigning
 from bot.loop.cases import Desk
+from bot.loop.casework import Casework
 from bot.loop.closer_look import PATIENCE, Closer, CloserLook
 from bot.loop.commenting import Commenting
 from bot.loop.delivery import Delivery
@@ -233,6 +235,7 @@ def wire(
         capabilities_of=lambda channel: by_channel.get(channel, GONE),
         closer_look=CloserLook(mind.closer, mind.patience) if mind.closer else None,
     )
+
     delivery = Delivery(
         database,
         clock,
@@ -273,6 +276,8 @@ def wire(
         assigning=Assigning(database, turns, people, settings.assignment, settings.agent_load),
         relationships=Relationships(database, clock, asking, reaches),
         second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer, shares.mine),
+        casework=Casework(database, turns, asking, content.notices, reaches),
+        ticking=Ticking(database, clock, desk.house, live.changed),
         shares=shares,
         router=router,
         counts=mind.counts,
@@ -300,6 +305,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             "sweep-inbox": _sweep_inbox(service),
             "sweep-outbox": _again(SWEEP, service.delivery.sweep),
             "timers": _again(TICK, service.timers.fire),
+            "deadlines": _again(TICK, service.ticking.tick),
             "second-look": service.second_look.run(),
             "release": _again(RELEASE, _in_one(service, "release", service.passing.release)),
             "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),

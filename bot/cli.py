@@ -239,6 +239,7 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
       surveys:read         surveys, and why one was not sent
       ratings:read         ratings
       cases:read           cases
+      cases:write          work on cases: assign, plan, ask, resolve
       conversations:read   conversations
       conversations:write  claim, answer, hand back
       insights:read        figures: who was asked, what ratings add up to

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bot import engine
 from bot.assistant.content import Entry, Taxonomy, read_knowledge, read_taxonomy
-from bot.cases import calendar, deadlines, departments
+from bot.cases import calendar_reading, deadlines, departments
 from bot.cases.calendar import Calendar
 from bot.cases.deadlines import Deadlines
 from bot.cases.departments import Departments
@@ -60,13 +60,22 @@ def load(directory: Path) -> Content:
         "training": read(rasa_data.read, "data/nlu"),
         "surveys": read(reading.load, "surveys.yml"),
         "deadlines": read(deadlines.load, "deadlines.yml"),
-        "calendar": read(calendar.load, "calendar.yml"),
+        "calendar": read(calendar_reading.load, "calendar.yml"),
         "departments": read(departments.load, "departments.yml"),
         "notices": read(notices.load, "notices.yml"),
         "public_replies": read(replies.read, "public_replies.yml"),
         "taxonomy": read(read_taxonomy, "taxonomy.yml"),
         "knowledge": read(read_knowledge, "knowledge"),
     }
+    calendar, houses = found["calendar"], found["departments"]
+    if isinstance(calendar, Calendar) and isinstance(houses, Departments):
+        problems += [
+            Problem(
+                "calendar.yml", 1, f"there is no department '{name}'", "Name those of departments.yml, or add it there"
+            )
+            for name in calendar.departments
+            if name not in houses.names
+        ]
     if problems:
         raise ContentError(problems)
     return Content(**found)  # type: ignore[arg-type] # whatever is None has left a problem

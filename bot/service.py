@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from bot.cases.tick import Ticking
 from bot.clock import Clock
 from bot.content import Content
 from bot.links import Links
 from bot.loop.assigning import Assigning
+from bot.loop.casework import Casework
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
 from bot.loop.intake import Intake
@@ -55,6 +57,8 @@ class Service:
     passing: Passing
     assigning: Assigning
     second_look: SecondLook
+    ticking: Ticking
+    casework: Casework
     shares: Shares
     router: Router
     role: Role = "all"
@@ -76,7 +80,7 @@ class Service:
     async def settle(self) -> None:
         """Work everything that waits at the clock's present time, until nothing is left: for simulations and tests."""
         while True:
-            fired = await self.timers.fire()
+            fired = await self.timers.fire() + await self.ticking.tick()
             worked = await self.turns.settle()
             worked += await self.second_look.look()
             worked += await self.passing.release() + await self.assigning.look()

@@ -177,9 +177,41 @@ class Case(Record):
     version: int
     opened_at: datetime
     respond_by: datetime
+    responded_at: datetime | None
     resolved_at: datetime | None
     closed_at: datetime | None
     looked_at: datetime | None
+    attempt: int
+    reports: int
+    waiting_since: datetime | None
+    handed_at: datetime | None
+    merged_into: int | None
+    group_id: int | None
+
+
+@dataclass(slots=True)
+class Deadline(Record):
+    table = tables.deadlines
+    id: int
+    case_id: int
+    kind: str
+    subject: str
+    department: str | None
+    counted: str
+    state: str
+    attempt: int
+    started_at: datetime
+    warn_at: datetime
+    due_at: datetime
+    warned_at: datetime | None
+    breached_at: datetime | None
+    level: int
+    next_at: datetime | None
+    frozen_at: datetime | None
+    left_seconds: float | None
+    warn_left_seconds: float | None
+    spent_seconds: float
+    counted_from: datetime
 
 
 @dataclass(slots=True)

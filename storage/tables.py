@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage import desk_tables, table
+from storage import case_tables, desk_tables, table
 from storage.types import CleanText, Id, Json
 
 metadata, _table, _when, _ref = table.metadata, table.table, table.when, table.ref
@@ -289,9 +289,22 @@ cases = _table(
     _when("resolved_at"),
     _when("closed_at"),
     _when("looked_at"),  # when the slow understanding had its second look
+    Column("attempt", Integer, nullable=False, server_default="1"),  # moves by one with each reopening
+    Column("reports", Integer, nullable=False, server_default="1"),  # how often it was told: what joined it is counted
+    _when("waiting_since"),  # we asked the customer something; deadlines stand still meanwhile
+    _when("handed_at"),  # since when it is with its department
+    Column("plan", CleanText),  # what we will do
+    Column("cause", CleanText),
+    Column("countermeasure", CleanText),
+    Column("result", CleanText),
+    Column("score", Float),  # the customer's, after the last attempt
+    Column("merged_into", Id, ForeignKey("cases.id", name="fk_cases_merged_into")),
+    Column("group_id", Id, ForeignKey("case_groups.id", name="fk_cases_group_id")),
     Index("ix_cases_contact_id", "contact_id"),
     Index("ix_cases_conversation_id", "conversation_id"),
     Index("ix_cases_state_respond_by", "state", "respond_by"),
+    Index("ix_cases_merged_into", "merged_into"),
+    Index("ix_cases_group_id", "group_id"),
     Index(
         "ix_cases_second_look",
         "opened_at",
@@ -310,7 +323,16 @@ case_events = _table(
     Column("to_state", String(20)),
     Column("note", CleanText),
     Index("ix_case_events_case_id_id", "case_id", "id"),
+    _when("told_at"),  # to those who listen: webhooks
+    Index(
+        "ix_case_events_untold", "id", postgresql_where=text("told_at is null"), sqlite_where=text("told_at is null")
+    ),
 )
+
+alerts = case_tables.alerts
+case_groups = case_tables.case_groups
+case_tasks = case_tables.case_tasks
+deadlines = case_tables.deadlines
 
 knowledge = _table(
     "knowledge",
@@ -337,6 +359,7 @@ staff = _table(
     _when("created_at", nullable=False),
     _when("disabled_at"),
     _when("seen_at"),  # their desk was last open
+    Column("skills", Json),  # natures and aspects that they know
 )
 
 staff_sessions = _table(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot
-from bot.cases import calendar, zones
+from bot.cases import calendar, calendar_reading, zones
 from bot.cases.calendar import Calendar, Hours
 from bot.errors import ContentError
 from nlu.understanding import Language
@@ -203,7 +203,7 @@ def test_a_promise_names_the_zone_where_the_calendar_says_so(
     path = tmp_path / "calendar.yml"
     line = "" if say is None else f"say_time_zone: {say}"
     path.write_text(SHIPPED.replace("say_time_zone: [en]", line).replace("Asia/Shanghai", zone), encoding="utf-8")
-    found = calendar.load(path)
+    found = calendar_reading.load(path)
     moment, now = at("2026-11-19 09:00", zone), at("2026-11-18 12:00", zone)
     assert calendar.moment_words(found, moment, now, "zh") == zh
     assert calendar.moment_words(found, moment, now, "en") == en
@@ -229,7 +229,7 @@ def test_the_shipped_calendar_takes_holidays_and_moved_workdays(tmp_path: Path) 
     """The lines that are commented out are right when they are put in."""
     path = tmp_path / "calendar.yml"
     path.write_text(SHIPPED.replace("  # - ", "  - "), encoding="utf-8")
-    found = calendar.load(path)
+    found = calendar_reading.load(path)
     assert found.hours(date(2027, 2, 6)) == found.hours(date(2027, 2, 12)) == ()
     assert found.hours(date(2027, 2, 13)) == (Hours(time(9), time(18)),)
     assert found.hours(date(2027, 2, 20)) == NINE_TO_SIX
@@ -264,7 +264,7 @@ def test_a_mistake_in_the_calendar_is_named(old: str, new: str, message: str, tm
     text = SHIPPED.replace(old, new, 1).replace("  # - {date", "  - {date")
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ContentError, match=re.escape(message)):
-        calendar.load(path)
+        calendar_reading.load(path)
 
 
 def test_an_office_that_never_opens_is_refused(tmp_path: Path) -> None:
@@ -272,4 +272,4 @@ def test_an_office_that_never_opens_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "calendar.yml"
     path.write_text(re.sub(r"\[\"9:00-\d\d:00\"\]", "[]", SHIPPED), encoding="utf-8")
     with pytest.raises(ContentError, match="the office is never open"):
-        calendar.load(path)
+        calendar_reading.load(path)

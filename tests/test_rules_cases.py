@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import bot
-from bot.cases import calendar, deadlines, departments, numbers, rules
+from bot.cases import calendar_reading, deadlines, departments, numbers, rules
 from bot.cases.departments import Assignment
 from bot.cases.rules import FINAL, MOVES, SETTLED, STATES, Actor, Move, Refusal, State
 from bot.errors import ContentError
 from nlu.understanding import Language, Nature, Urgency
 
 ASSISTANT = Path(bot.__file__).parent / "assistant"
-CALENDAR = calendar.load(ASSISTANT / "calendar.yml")
+CALENDAR = calendar_reading.load(ASSISTANT / "calendar.yml")
 DEADLINES = deadlines.load(ASSISTANT / "deadlines.yml")
 DEPARTMENTS = departments.load(ASSISTANT / "departments.yml")
 ACTORS: tuple[Actor, ...] = get_args(Actor)

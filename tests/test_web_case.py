@@ -10,7 +10,7 @@ from page_parts import SCRIPT, Reader, case_of
 from web_parts import Site
 
 from bot.cases import numbers
-from bot.loop.cases import told
+from bot.loop.case_moves import told
 from bot.loop.effects import Effects
 from bot.loop.state import LaneState
 from storage import tables

@@ -16,7 +16,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, DummyCookieJar, WSMs
 from sqlalchemy import Connection, Table, insert, select
 
 from bot import app
-from bot.cases import calendar, deadlines, departments
+from bot.cases import calendar_reading, deadlines, departments
 from bot.clock import Clock, ManualClock
 from bot.comments import replies
 from bot.content import Content
@@ -102,7 +102,7 @@ def house(database: Database, clock: Clock | None = None, *, closer: Closer | No
     files: dict[str, Any] = {
         "surveys": reading.load(ASSISTANT / "surveys.yml"),
         "deadlines": deadlines.load(ASSISTANT / "deadlines.yml"),
-        "calendar": calendar.load(ASSISTANT / "calendar.yml"),
+        "calendar": calendar_reading.load(ASSISTANT / "calendar.yml"),
         "departments": departments.load(ASSISTANT / "departments.yml"),
         "notices": notices.load(ASSISTANT / "notices.yml"),
         "public_replies": replies.read(ASSISTANT / "public_replies.yml"),

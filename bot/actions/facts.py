@@ -99,11 +99,19 @@ class Facts:
     @property
     def cases(self) -> list[OpenCase]:
         """Open ones, the newest first."""
+        return self._cases("cases")
+
+    @property
+    def other_cases(self) -> list[OpenCase]:
+        """Settled ones of theirs, whose number they said."""
+        return self._cases("other_cases")
+
+    def _cases(self, name: str) -> list[OpenCase]:
         return [
             OpenCase(
                 str(each["number"]), _text(each.get("state")), _text(each.get("title")), _text(each.get("urgency"))
             )
-            for each in _list(self._told.get("cases"))
+            for each in _list(self._told.get(name))
             if isinstance(each, dict) and str(each.get("number") or "").strip()
         ]
 

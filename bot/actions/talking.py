@@ -100,7 +100,7 @@ class CaseStatus(Action):
         facts = Facts(tracker)
         wanted = facts.entity("case_number") or _number_in(facts.text)
         if wanted is not None:
-            found = [case for case in facts.cases if _digits(case.number) == _digits(wanted)]
+            found = [case for case in facts.cases + facts.other_cases if _digits(case.number) == _digits(wanted)]
             if not found:
                 say(dispatcher, "utter_case_not_found", case_no=wanted[:40])
             for case in found[:1]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, Table, select
 
 from bot.api.operation import Call, Nothing, Operations
 from bot.api.pages import Page, Paging, Rows, page_of
 from bot.api.problems import NOT_FOUND, Problem
 from bot.api.values import Line60, Line200
-from bot.api.views import CUSTOMER, CustomerView, customer_of, part
+from bot.api.views import CUSTOMER, CustomerView, case_number, customer_of, part
 from bot.cases import numbers, rules
+from bot.cases.deadlines import Task
 from bot.cases.rules import SETTLED
 from nlu.understanding import Urgency
 from storage import tables
 
 operations = Operations("cases")
+V = TypeVar("V", bound=BaseModel)
 
 
 class CaseView(BaseModel):
@@ -41,6 +43,18 @@ class CaseView(BaseModel):
     responded_at: datetime | None
     resolved_at: datetime | None
     closed_at: datetime | None
+    version: int = Field(description="Moves with every change: give it with yours, so as not to undo another's.")
+    attempt: int = Field(description="1, and one more with each reopening.")
+    reports: int = Field(description="How often it was told: what joined it is counted here.")
+    waiting_since: datetime | None = Field(description="We asked the customer something; deadlines stand still.")
+    handed_at: datetime | None = Field(description="Since when it is with its department.")
+    plan: str | None
+    cause: str | None
+    countermeasure: str | None
+    result: str | None
+    score: float | None = Field(description="The customer's rating of the last attempt, of 0 to 100.")
+    merged_into: str | None = Field(description="The number of the case that this one is a part of.")
+    group: int | None = Field(description="The group of cases of one matter.")
 
 
 class CaseEvent(BaseModel):
@@ -54,9 +68,44 @@ class CaseEvent(BaseModel):
     note: str | None
 
 
-class CaseDetail(CaseView):
-    """One case with its timeline."""
+class DeadlineView(BaseModel):
+    """A deadline of a case."""
 
+    kind: Task
+    subject: str = Field(description="task:ID or remedy:ID; empty: the case itself.")
+    state: Literal["running", "frozen", "met", "cancelled"]
+    attempt: int
+    started_at: datetime
+    due_at: datetime
+    warned_at: datetime | None
+    breached_at: datetime | None
+    level: int = Field(description="How many steps up it was escalated.")
+    ended_at: datetime | None
+    took_seconds: float | None = Field(description="As this deadline counts, without the time it stood still.")
+
+
+class TaskView(BaseModel):
+    """What one department asked of another."""
+
+    id: int
+    kind: Literal["hand_over", "sub_task", "call_back"]
+    from_department: str | None
+    department: str
+    required: str
+    due_at: datetime | None
+    state: Literal["waiting", "acknowledged", "done", "returned", "cancelled"]
+    outcome: str | None
+    made_by: str
+    made_at: datetime
+    acknowledged_at: datetime | None
+    ended_at: datetime | None
+
+
+class CaseDetail(CaseView):
+    """One case with its deadlines, tasks and timeline."""
+
+    deadlines: list[DeadlineView]
+    tasks: list[TaskView]
     timeline: list[CaseEvent] = Field(description="The oldest first.")
 
 
@@ -86,7 +135,20 @@ _CASE = (
     case.responded_at,
     case.resolved_at,
     case.closed_at,
+    case.version,
+    case.attempt,
+    case.reports,
+    case.waiting_since,
+    case.handed_at,
+    case.plan,
+    case.cause,
+    case.countermeasure,
+    case.result,
+    case.score,
+    case.merged_into,
+    case.group_id,
 )
+CASE = r"/cases/{number:\d{4,18}}"
 
 
 @operations.get("/cases", scope="cases:read", query=CaseFilter, answer=Page[CaseView])
@@ -109,30 +171,48 @@ async def list_cases(call: Call[Nothing, CaseFilter]) -> Page[CaseView]:
     return Page[CaseView](items=items, next=following)
 
 
-@operations.get(r"/cases/{number:\d{4,18}}", scope="cases:read", answer=CaseDetail, problems=(404,))
+@operations.get(CASE, scope="cases:read", answer=CaseDetail, problems=(404,))
 async def read_case(call: Call[Nothing, Nothing]) -> CaseDetail:
     """Read one case, by the number that the customer was told."""
+    case_id = case_id_of(call)
+
+    def work(connection: Connection) -> CaseDetail | None:
+        row = connection.execute(_cases().where(case.id == case_id)).first()
+        if row is None:
+            return None
+
+        def of(table: Table, view: type[V]) -> list[V]:
+            columns = [table.c[name] for name in view.model_fields]
+            found = connection.execute(select(*columns).where(table.c.case_id == case_id).order_by(table.c.id))
+            return [view.model_validate(dict(each)) for each in found.mappings()]
+
+        return CaseDetail(
+            **_values(row),
+            deadlines=of(tables.deadlines, DeadlineView),
+            tasks=of(tables.case_tasks, TaskView),
+            timeline=of(tables.case_events, CaseEvent),
+        )
+
+    found = await call.service.database.read(work)
+    if found is None:
+        raise Problem(NOT_FOUND, "There is no case of this number.")
+    return found
+
+
+def case_id_of(call: Call[Any, Any]) -> int:
+    """The case that the path names. Raises Problem for what is no case number."""
     given = call.path["number"]
     case_id = numbers.parse(given)
     # Only the number itself: its last digit is a check that catches a slip.
     if case_id is None or numbers.number(case_id) != given:
         raise Problem(NOT_FOUND, "This is not a case number: look for a slip.")
-    statement, event = _cases().where(case.id == case_id), tables.case_events.c
-    timeline = (
-        select(event.at, event.actor, event.kind, event.from_state, event.to_state, event.note)
-        .where(event.case_id == case_id)
-        .order_by(event.id)
-    )
+    return case_id
 
-    def work(connection: Connection) -> tuple[Row[Any] | None, Rows]:
-        return connection.execute(statement).first(), connection.execute(timeline).all()
 
-    row, events = await call.service.database.read(work)
-    if row is None:
-        raise Problem(NOT_FOUND, "There is no case of this number.")
-    names = list(CaseEvent.model_fields)
-    lines = [CaseEvent.model_validate(dict(zip(names, each, strict=True))) for each in events]
-    return CaseDetail(**_values(row), timeline=lines)
+async def view_of(call: Call[Any, Any], case_id: int) -> CaseView:
+    """A case as it stands now."""
+    statement = _cases().where(case.id == case_id)
+    return CaseView(**_values(await call.service.database.read(lambda c: c.execute(statement).one())))
 
 
 def _cases() -> Select[Any]:
@@ -155,5 +235,7 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "number": numbers.number(values["id"]),
         "owner": values["login"],
         "conversation": values["conversation_id"],
+        "merged_into": case_number(values["merged_into"]),
+        "group": values["group_id"],
         "customer": customer_of(part(row, len(_CASE), CUSTOMER)),
     }

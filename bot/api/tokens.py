@@ -23,6 +23,7 @@ Scope = Literal[
     "surveys:read",
     "ratings:read",
     "cases:read",
+    "cases:write",
     "conversations:read",
     "conversations:write",
     "insights:read",

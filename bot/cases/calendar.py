@@ -1,4 +1,4 @@
-"""When the office is open: `calendar.yml`, and arithmetic on it.
+"""When the office is open, and arithmetic on it. `calendar_reading` reads it from `calendar.yml`.
 
 Instants are UTC; days and hours are those of the calendar's time zone. Durations are real time: where the clocks change
 inside office hours, an hour is still an hour.
@@ -6,16 +6,12 @@ inside office hours, an hour is still an hour.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
-from typing import get_args
 from zoneinfo import ZoneInfo
 
 from bot.cases import zones
-from bot.yamlfile import Item, Sheet
 from nlu.understanding import Language
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -37,16 +33,21 @@ class Hours:
 class Calendar:
     """`weekly` has seven days from Monday, each with its hours in order. `special` replaces the hours of a date: none
     on a holiday, some on a workday moved to a weekend (调休). `named` has the zone's name in the languages in which a
-    promise says it. Raises ValueError if no week has an hour."""
+    promise says it. `departments` keep hours of their own. Raises ValueError if no week has an hour."""
 
     zone: ZoneInfo
     weekly: tuple[tuple[Hours, ...], ...]
     special: Mapping[date, tuple[Hours, ...]]
     named: Mapping[Language, str] = field(default_factory=dict)
+    departments: Mapping[str, Calendar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.weekly) != 7 or not any(self.weekly):
             raise ValueError("a calendar needs seven days, and hours on at least one of them")
+
+    def of(self, department: str | None) -> Calendar:
+        """The hours that a department keeps: its own, else the house's."""
+        return self.departments.get(department or "", self)
 
     def hours(self, day: date) -> tuple[Hours, ...]:
         return self.special.get(day, self.weekly[day.weekday()])
@@ -96,6 +97,18 @@ def add_workday_time(calendar: Calendar, start: datetime, duration: timedelta) -
                 return opens_at(calendar, moment + duration)
             duration -= midnight - moment
         moment = midnight
+
+
+def workday_time_between(calendar: Calendar, start: datetime, end: datetime) -> timedelta:
+    """The time by the clock from `start` to `end` on days with office hours: what `add_workday_time` counts."""
+    total, moment = timedelta(0), start
+    while moment < end:
+        day = moment.astimezone(calendar.zone).date()
+        midnight = _instant(calendar, day + _DAY, _MIDNIGHT)
+        if calendar.hours(day):
+            total += min(midnight, end) - moment
+        moment = midnight
+    return total
 
 
 def moment_words(
@@ -181,95 +194,3 @@ def _spans(calendar: Calendar, since: datetime) -> Iterator[tuple[datetime, date
 def _instant(calendar: Calendar, day: date, clock: time) -> datetime:
     """The UTC instant of a local time; one that the clocks skip is taken as they stood before."""
     return datetime.combine(day, clock, tzinfo=calendar.zone).astimezone(UTC)
-
-
-# ---- calendar.yml ----
-
-_SPAN = re.compile(r"(\d{1,2}):(\d\d)\s*[-–—~至到]\s*(\d{1,2}):(\d\d)")
-
-
-def load(path: Path) -> Calendar:
-    """The calendar of a file. Raises ContentError with every problem found."""
-    sheet = Sheet(path)
-    zone = ZoneInfo("UTC")
-    weekly: list[tuple[Hours, ...]] = [()] * 7
-    special: dict[date, tuple[Hours, ...]] = {}
-    spoken: tuple[Language, ...] = get_args(Language)
-    may = ("say_time_zone", "holidays", "workdays")
-    with sheet.part():
-        top = sheet.mapping(sheet.root, "calendar.yml", needs=("time_zone", "weekly"), may=may)
-        with sheet.part():
-            zone = _zone(sheet, top["time_zone"])
-        with sheet.part():
-            if "say_time_zone" in top:
-                spoken = tuple(
-                    sheet.choice(each, "a language of say_time_zone", get_args(Language))  # type: ignore[misc] # chosen of them
-                    for each in _list(sheet, top, "say_time_zone")
-                )
-        with sheet.part():
-            for day, item in sheet.mapping(top["weekly"], "weekly", needs=WEEKDAYS).items():
-                with sheet.part():
-                    weekly[WEEKDAYS.index(day)] = _hours(sheet, item, day)
-            if not any(weekly) and not sheet.problems:
-                sheet.refuse(top["weekly"], "the office is never open", 'Give at least one day hours: ["9:00-18:00"]')
-        for item in _list(sheet, top, "holidays"):
-            with sheet.part():
-                for day_off in _days(sheet, item, "a holiday"):
-                    special[day_off] = ()
-        for item in _list(sheet, top, "workdays"):
-            with sheet.part():
-                found = sheet.mapping(item, "a workday", needs=("date", "hours"))
-                for workday in _days(sheet, found["date"], "the date of a workday"):
-                    if workday in special:
-                        sheet.refuse(item, f"{workday} is both a holiday and a workday", "Keep one of the two")
-                    special[workday] = _hours(sheet, found["hours"], str(workday))
-    sheet.check()
-    return Calendar(zone, tuple(weekly), special, {language: zones.name(zone, language) for language in spoken})
-
-
-def _list(sheet: Sheet, top: Mapping[str, Item], name: str) -> tuple[Item, ...]:
-    """An empty key, all of whose lines are commented out, is an empty list."""
-    if name not in top or top[name] == Item(top[name].line):
-        return ()
-    return sheet.items(top[name], name)
-
-
-def _zone(sheet: Sheet, item: Item) -> ZoneInfo:
-    name = sheet.text(item, "time_zone")
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, not a name at all, a directory of zones
-        raise sheet.refuse(item, f"time_zone is '{name}'", "Write one such as Asia/Shanghai or Europe/London") from None
-
-
-def _hours(sheet: Sheet, item: Item, day: str) -> tuple[Hours, ...]:
-    remedy = 'Write spans in order, such as ["9:00-12:00", "13:30-18:00"]; [] for none; 24:00 for midnight'
-    spans: list[Hours] = []
-    last = 0
-    for one in sheet.items(item, f"the hours of {day}"):
-        text = sheet.text(one, f"the hours of {day}")
-        found = _SPAN.fullmatch(text)
-        if found is None:
-            raise sheet.refuse(one, f"the hours of {day} are '{text}'", remedy)
-        start_hour, start_minute, end_hour, end_minute = (int(part) for part in found.groups())
-        start, end = 60 * start_hour + start_minute, 60 * end_hour + end_minute
-        if max(start_minute, end_minute) > 59 or not last <= start < end <= 24 * 60:
-            raise sheet.refuse(one, f"the hours of {day}, '{text}', end before they begin, or overlap", remedy)
-        last = end
-        spans.append(Hours(time(*divmod(start, 60)), time(*divmod(end % (24 * 60), 60))))
-    return tuple(spans)
-
-
-def _days(sheet: Sheet, item: Item, what: str) -> Iterator[date]:
-    """A date, or `first..last`."""
-    text = sheet.text(item, what)
-    first, dots, last = text.partition("..")
-    try:
-        day, end = date.fromisoformat(first.strip()), date.fromisoformat((last if dots else first).strip())
-    except ValueError:
-        raise sheet.refuse(item, f"{what} is '{text}'", "Write 2027-01-01, or 2027-02-06..2027-02-12") from None
-    if not timedelta(0) <= end - day <= timedelta(days=366):
-        raise sheet.refuse(item, f"{what}, '{text}', ends before it begins, or lasts over a year", "Check both dates")
-    while day <= end:
-        yield day
-        day += _DAY

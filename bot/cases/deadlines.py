@@ -1,4 +1,4 @@
-"""What is promised, and by when: `deadlines.yml` (R4.1, R4.2).
+"""What is promised, and by when: `deadlines.yml` (R4.1, R4.2, R4.5).
 
 How the hours are counted: `clock` runs day and night; `workdays` runs by the clock but skips days without office hours,
 and never ends while the office is closed; `office` runs only while the office is open.
@@ -12,12 +12,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, get_args
 
-from bot.cases.calendar import Calendar, add_office_time, add_workday_time, moment_words
+from bot.cases.calendar import (
+    Calendar,
+    add_office_time,
+    add_workday_time,
+    moment_words,
+    office_time_between,
+    workday_time_between,
+)
 from bot.yamlfile import Item, Sheet, Words
 from nlu.understanding import Language, Urgency
 
 Counted = Literal["clock", "workdays", "office"]
-Task = Literal["first_response", "plan", "follow_up"]
+Task = Literal["first_response", "plan", "execution", "follow_up", "call_back", "remedy", "task"]
+Upwards = Literal["supervisor", "admin"]
+TASKS: tuple[Task, ...] = get_args(Task)
 URGENCIES: tuple[Urgency, ...] = get_args(Urgency)
 
 
@@ -31,15 +40,23 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who is told of a deadline that was not kept, `after` so long of its own counting."""
+
+    to: Upwards
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Deadlines:
     """`warn_at` is the share of an allowance after which a warning is due; `close_from` the score of 0 to 100 from
     which the follow-up closes a case."""
 
     first_response: Mapping[Urgency, Allowance]
-    plan: Allowance
-    follow_up: Allowance
+    others: Mapping[Task, Allowance]
     warn_at: float
     close_from: float
+    escalation: tuple[Escalation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +69,9 @@ class Due:
 
 def due(deadlines: Deadlines, calendar: Calendar, task: Task, start: datetime, urgency: Urgency = "normal") -> Due:
     """When a task begun at `start` is due, and when to warn. Only the first response depends on the urgency."""
-    allowance = _allowance(deadlines, task, urgency)
-    due_at = _after(calendar, start, allowance.within, allowance.counted)
-    warn_at = _after(calendar, start, allowance.within * deadlines.warn_at, allowance.counted)
+    allowed = allowance(deadlines, task, urgency)
+    due_at = after(calendar, start, allowed.within, allowed.counted)
+    warn_at = after(calendar, start, allowed.within * deadlines.warn_at, allowed.counted)
     return Due(min(warn_at, due_at), due_at)
 
 
@@ -66,16 +83,25 @@ def promise(deadlines: Deadlines, calendar: Calendar, urgency: Urgency, start: d
     return by if words is None else words.said(language, by=by)
 
 
-def _allowance(deadlines: Deadlines, task: Task, urgency: Urgency) -> Allowance:
-    if task == "first_response":
-        return deadlines.first_response[urgency]
-    return deadlines.plan if task == "plan" else deadlines.follow_up
+def allowance(deadlines: Deadlines, task: Task, urgency: Urgency = "normal") -> Allowance:
+    """How long this task may take."""
+    return deadlines.first_response[urgency] if task == "first_response" else deadlines.others[task]
 
 
-def _after(calendar: Calendar, start: datetime, within: timedelta, counted: Counted) -> datetime:
+def after(calendar: Calendar, start: datetime, within: timedelta, counted: Counted) -> datetime:
+    """The instant `within` of this counting after `start`."""
     if counted == "clock":
         return start + within
     return (add_office_time if counted == "office" else add_workday_time)(calendar, start, within)
+
+
+def between(calendar: Calendar, start: datetime, end: datetime, counted: Counted) -> timedelta:
+    """How much of this counting lies between two instants; below zero the other way round."""
+    if end < start:
+        return -between(calendar, end, start, counted)
+    if counted == "clock":
+        return end - start
+    return (office_time_between if counted == "office" else workday_time_between)(calendar, start, end)
 
 
 # ---- deadlines.yml ----
@@ -85,25 +111,52 @@ def load(path: Path) -> Deadlines:
     """The deadlines of a file. Raises ContentError with every problem found."""
     sheet = Sheet(path)
     responses: dict[Urgency, Allowance] = {}
-    others: dict[str, Allowance] = {}
+    others: dict[Task, Allowance] = dict(_DEFAULTS)
+    escalation: tuple[Escalation, ...] = _ESCALATION
     warn_at = close_from = 0
+    needs = ("first_response", "plan", "follow_up", "warn_at_percent", "close_from")
     with sheet.part():
-        top = sheet.mapping(
-            sheet.root, "deadlines.yml", needs=("first_response", "plan", "follow_up", "warn_at_percent", "close_from")
-        )
+        top = sheet.mapping(sheet.root, "deadlines.yml", needs=needs, may=(*_DEFAULTS, "execution", "escalation"))
         with sheet.part():
             for urgency, item in sheet.mapping(top["first_response"], "first_response", needs=URGENCIES).items():
                 with sheet.part():
                     responses[urgency] = _read(sheet, item, f"first_response, {urgency},", True)  # type: ignore[index] # one of URGENCIES
-        for task in ("plan", "follow_up"):
+        for task in TASKS[1:]:
             with sheet.part():
-                others[task] = _read(sheet, top[task], task, False)
+                if task in top:
+                    others[task] = _read(sheet, top[task], task, False)
+        if "execution" not in top and "plan" in others:
+            others["execution"] = others["plan"]
         with sheet.part():
             warn_at = sheet.integer(top["warn_at_percent"], "warn_at_percent", 1, 99)
         with sheet.part():
             close_from = sheet.integer(top["close_from"], "close_from", 1, 100)
+        if "escalation" in top:
+            with sheet.part():
+                escalation = _escalation(sheet, top["escalation"])
     sheet.check()
-    return Deadlines(responses, others["plan"], others["follow_up"], warn_at / 100, float(close_from))
+    return Deadlines(responses, others, warn_at / 100, float(close_from), escalation)
+
+
+_DEFAULTS: Mapping[Task, Allowance] = {
+    "call_back": Allowance(timedelta(hours=24), "workdays"),
+    "remedy": Allowance(timedelta(hours=24), "clock"),
+    "task": Allowance(timedelta(days=2), "workdays"),
+}
+_ESCALATION = (Escalation("supervisor", timedelta(0)), Escalation("admin", timedelta(hours=24)))
+
+
+def _escalation(sheet: Sheet, item: Item) -> tuple[Escalation, ...]:
+    found: list[Escalation] = []
+    for step in sheet.items(item, "escalation"):
+        with sheet.part():
+            said = sheet.mapping(step, "a step of escalation", needs=("to", "after_hours"))
+            to: Upwards = sheet.choice(said["to"], "to", get_args(Upwards))  # type: ignore[assignment] # chosen of them
+            hours = timedelta(hours=sheet.integer(said["after_hours"], "after_hours", 0, 24 * 365))
+            if found and hours <= found[-1].after:
+                sheet.refuse(step, "a step of escalation is not later than the one before", "Put them in order")
+            found.append(Escalation(to, hours))
+    return tuple(found)
 
 
 def _read(sheet: Sheet, item: Item, what: str, promised: bool) -> Allowance:

@@ -52,6 +52,9 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
     _timers(connection, batch)
     _ratings(connection, [change for effects in batch for change in effects.rating_changes])
     _votes(connection, [vote for effects in batch for vote in effects.votes])
+    for effects in batch:
+        for work in effects.joined:
+            work(connection)
     receipts = [
         {"on": effects.state.channel, "of": effects.state.account, "named": reference, "status": status}
         for effects in batch

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
+from bot.cases import clocks, departments, numbers
 from bot.cases import deadlines as rules
-from bot.cases import departments, numbers
-from bot.cases import rules as rules_of_life
 from bot.cases.calendar import Calendar
+from bot.cases.clocks import House
 from bot.cases.deadlines import Deadlines
 from bot.cases.departments import Departments
-from bot.cases.rules import Move, State
 from bot.links import Links
+from bot.loop.case_moves import IllegalMove, go_on, move, page, told
 from bot.loop.effects import Effects
 from nlu.understanding import Language, Nature, Urgency
 from storage import tables
@@ -31,6 +30,10 @@ class Desk:
     deadlines: Deadlines
     calendar: Calendar
     links: Links
+
+    @property
+    def house(self) -> House:
+        return House(self.deadlines, self.calendar, self.departments)
 
     def promise(self, urgency: Urgency, now: datetime, language: Language) -> str:
         """By when somebody will answer, in words: the deadline that is kept."""
@@ -49,6 +52,8 @@ class Desk:
         at: datetime,
     ) -> Insert:
         """A new case of this conversation; `[[case_number]]` and `[[case_link]]` may be spoken of in the same turn."""
+        lead = departments.assign(self.departments, nature).lead
+        response = clocks.values(self.house, "first_response", at, lead, urgency=urgency)
         row = effects.add(
             Insert(
                 tables.cases,
@@ -61,14 +66,18 @@ class Desk:
                     "nature": list(nature),
                     "aspect": list(aspect),
                     "urgency": urgency,
-                    "department": departments.assign(self.departments, nature).lead,
+                    "department": lead,
                     "fields": fields,
                     "language": effects.language,
                     "opened_at": at,
-                    "respond_by": rules.due(self.deadlines, self.calendar, "first_response", at, urgency).due_at,
+                    "handed_at": at,
+                    "respond_by": response["due_at"],
                 },
             )
         )
+        effects.add(Insert(tables.deadlines, {"case_id": row, **response}))
+        if urgency == "urgent":
+            page(effects, row, lead, "urgent", at)
         told(effects, row, "opened", actor="bot", to="received", at=at)
         told(effects, row, "moved", actor="bot", old="received", to="acknowledged", at=at)
         self.speak_of(effects, row)
@@ -92,7 +101,7 @@ class Desk:
             return
         self.speak_of(effects, case.id)
         earlier = [c for c in effects.changes if isinstance(c, Update) and c.table is tables.cases and c.id == case.id]
-        known = earlier[0].values["fields"] if earlier else case.fields
+        known = earlier[0].values.get("fields", case.fields) if earlier else case.fields
         effects.change_guarded(tables.cases, case.id, case.version, {"fields": known | fields})
         told(effects, case.id, "completed", actor="customer", note=_noted(fields, note), at=at)
 
@@ -102,41 +111,18 @@ class Desk:
         case = next((case for case in effects.state.cases if numbers.number(case.id) == number), None)
         if case is None:
             return False
-        move = rules_of_life.move(cast(State, case.state), "withdrawn", "customer", reason)
-        if not isinstance(move, Move):
+        try:
+            move(effects, self.house, case, "withdrawn", "customer", actor="customer", reason=reason, at=at)
+        except IllegalMove:
             told(effects, case.id, "completed", actor="customer", note=reason, at=at)
             return False
-        effects.change_guarded(tables.cases, case.id, case.version, {"state": "withdrawn", "closed_at": at})
-        told(effects, case.id, "moved", actor="customer", old=case.state, to="withdrawn", note=reason, at=at)
         return True
 
-
-def told(
-    effects: Effects,
-    case: int | Insert,
-    kind: str,
-    *,
-    actor: str,
-    at: datetime,
-    old: str | None = None,
-    to: str | None = None,
-    note: str | None = None,
-) -> None:
-    """A line of the case's timeline: who, when, what, why."""
-    effects.add(
-        Insert(
-            tables.case_events,
-            {
-                "case_id": case,
-                "at": at,
-                "actor": actor,
-                "kind": kind,
-                "from_state": old,
-                "to_state": to,
-                "note": note,
-            },
-        )
-    )
+    def heard(self, effects: Effects) -> None:
+        """The customer said something: what waited for them goes on."""
+        for case in effects.state.cases:
+            if case.waiting_since is not None:
+                go_on(effects, self.house, case)
 
 
 def _id(case: int | Insert) -> int:

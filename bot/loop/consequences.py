@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.loop.cases import Desk, told
+from bot.loop.case_moves import told
+from bot.loop.cases import Desk
 from bot.loop.effects import Effects
 from bot.loop.notices import Notices
 from bot.surveys import rules
@@ -43,7 +44,7 @@ class Consequences:
         )
 
     def answered(self, effects: Effects, survey: Survey, definition: Definition, given: Answer, at: datetime) -> None:
-        """What was said after a low rating goes to the case that it opened; a consent is acted on."""
+        """What was said after a low rating goes to the case that it opened, or judges; a consent is acted on."""
         if definition.anonymous:
             return
         question = definition.find(given.question)
@@ -51,7 +52,7 @@ class Consequences:
         if question is not None and question.consent is not None:
             self._interview(effects, survey, yes=given.option == YES, words=words, at=at)
             return
-        case = _case(effects, _low(survey))
+        case = _case(effects, _low(survey)) if survey.case_id is None else survey.case_id
         if case is not None:
             told(effects, case, "completed", actor="customer", note=words, at=at)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Table, update
+from sqlalchemy import Connection, Table, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert as SqlInsert
 
@@ -58,6 +58,7 @@ class Effects:
     votes: list[tuple[str, str, bool]] = field(default_factory=list)
     rating_changes: list[dict[str, Any]] = field(default_factory=list)
     progress: dict[int, dict[str, Any]] = field(default_factory=dict)
+    joined: list[Callable[[Connection], object]] = field(default_factory=list)  # services' work, committed with it
     erase: bool = False  # the words of this conversation must go
     conversation: dict[str, Any] = field(default_factory=dict)
     conversation_row: Insert | None = None

@@ -14,6 +14,9 @@ _PLACEHOLDERS = {
     "survey_link": ("link",),
     "low_rating_title": ("answer",),
     "comment_private": ("link",),
+    "case_planned": ("number", "plan"),
+    "case_asks": ("number", "question"),
+    "case_resolved": ("number", "result"),
 }
 
 
@@ -33,6 +36,9 @@ class Notices:
     interview_title: Words
     comment_private: Words
     second_look_urgent: Words
+    case_planned: Words
+    case_asks: Words
+    case_resolved: Words
 
 
 def load(path: Path) -> Notices:

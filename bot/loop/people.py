@@ -13,7 +13,7 @@ from sqlalchemy import cast as cast_to
 from bot import typography
 from bot.cases import rules as cases
 from bot.loop.asking import Asking
-from bot.loop.cases import told
+from bot.loop.case_moves import move, responded, state_now
 from bot.loop.effects import Effects, Kind
 from bot.loop.notices import Notices
 from bot.loop.render import split
@@ -101,7 +101,7 @@ class People:
                 here = state.conversation and case.conversation_id == state.conversation.id
                 if here and not case.owner_id and case.id not in about_them:
                     effects.change_guarded(tables.cases, case.id, case.version, {"owner_id": agent.id})
-                    _moved(effects, case, agent, "assigned")
+                    self._moved(effects, case, agent, "assigned")
 
         await self._act(lane, decide)
 
@@ -124,9 +124,8 @@ class People:
                 raise CannotReply
             for case in state.cases:
                 if case.id in unanswered:
-                    effects.change_guarded(tables.cases, case.id, case.version, {"responded_at": effects.now})
-                    _moved(effects, case, agent, "assigned", "in_progress")
-                    told(effects, case.id, "responded", actor=f"staff:{agent.id}", at=effects.now)
+                    self._moved(effects, case, agent, "assigned", "in_progress")
+                    responded(effects, self.asking.desk.house, case, f"staff:{agent.id}")
             # Not `say`: what stands in [[brackets]] in a person's own words is theirs, not for us to fill.
             message = effects.record("agent", text, data={"name": agent.name}, staff_id=agent.id, client_key=client_key)
             can = effects.capabilities
@@ -208,6 +207,12 @@ class People:
         self.turns.sent([(found[0], found[1], found[2])], [lane])
         return True
 
+    def _moved(self, effects: Effects, case: Case, agent: Agent, *through: cases.State) -> None:
+        """The case goes on by these steps, as far as they are ahead of it: each stands on its timeline."""
+        for new in through:
+            if state_now(effects, case) in _BEHIND[new]:
+                move(effects, self.asking.desk.house, case, new, "staff", actor=f"staff:{agent.id}")
+
     async def _act(self, lane: str, decide: _Decide[T]) -> T:
         holder: dict[str, str | None] = {}
 
@@ -277,16 +282,6 @@ class People:
             .where(talks.c.lane == lane, rows.c.origin.in_(judged))
         )
         return set(await self.database.read(lambda connection: connection.execute(statement).scalars().all()))
-
-
-def _moved(effects: Effects, case: Case, agent: Agent, *through: cases.State) -> None:
-    """The case goes on by these steps, as far as they are ahead of it: each stands on its timeline."""
-    old = cast(cases.State, case.state)
-    for new in through:
-        if old in _BEHIND[new]:
-            effects.change_guarded(tables.cases, case.id, case.version, {"state": new})
-            told(effects, case.id, "moved", actor=f"staff:{agent.id}", old=old, to=new, at=effects.now)
-            old = new
 
 
 _BEHIND: dict[cases.State, frozenset[cases.State]] = {

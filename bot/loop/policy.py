@@ -165,6 +165,7 @@ class Conversations:
             cast("Language | None", known), _shown(event.text, understood), default=self.language
         )
         effects.hear(event.text, at=heard.received_at, data={"understood": _brief(understood)})
+        self.talking.desk.heard(effects)
         if await self._option(effects, event.text, heard):
             return
         if self._may_answer(effects, understood) and self.asking.typed(effects, event.text, heard.received_at):

@@ -71,6 +71,8 @@ def ask_about_agent(asking: Asking, effects: Effects, said: Talked, judged: str)
         return
     if isinstance(decision, Suppressed):
         reason: str | None = decision.reason
+    elif effects.state.awaiting is not None and effects.state.awaiting.case_id is not None:
+        reason = "case_follow_up"  # whether their matter is settled stands above what we would like to know
     elif said.agent == 0:
         reason = "bot_only"  # no person has said anything that could be judged
     elif said.customer < definition.min_messages:

@@ -18,8 +18,9 @@ from typing import Any, cast
 import structlog
 from sqlalchemy import Connection, select, update
 
-from bot.cases import deadlines, departments
-from bot.loop.cases import Desk, told
+from bot.cases import clocks, departments
+from bot.loop.case_moves import page, told
+from bot.loop.cases import Desk
 from bot.loop.closer_look import Closer
 from bot.loop.effects import Effects
 from bot.loop.notices import Notices
@@ -125,7 +126,7 @@ class SecondLook:
         values: dict[str, Any] = {"looked_at": effects.now}
         said: dict[str, str] = {}
         if _WEIGHT[understood.urgency] > _WEIGHT[case.urgency]:
-            values |= self._more_urgent(case, understood.urgency)
+            values |= self._more_urgent(effects, case, understood.urgency)
             said["urgency"] = f"{case.urgency} → {understood.urgency}"
         untouched = case.owner_id is None and case.state in _UNTOUCHED
         natures = [nature for nature in understood.nature if nature not in ("none", "praise")]
@@ -145,11 +146,13 @@ class SecondLook:
             language: Language = "en" if effects.language == "en" else "zh"
             effects.say(self.notices.second_look_urgent.said(language), kind="notice")
 
-    def _more_urgent(self, case: Case, urgency: Urgency) -> dict[str, Any]:
+    def _more_urgent(self, effects: Effects, case: Case, urgency: Urgency) -> dict[str, Any]:
         """The deadline runs from when the case was opened, and only ever moves nearer."""
-        desk = self.desk
-        by = deadlines.due(desk.deadlines, desk.calendar, "first_response", case.opened_at, urgency).due_at
-        return {"urgency": urgency, "respond_by": min(by, case.respond_by)}
+        row = clocks.values(self.desk.house, "first_response", case.opened_at, case.department, urgency=urgency)
+        effects.joined.append(lambda connection: clocks.hasten(connection, case.id, row))
+        if urgency == "urgent":
+            page(effects, case.id, case.department, "urgent", effects.now)
+        return {"urgency": urgency, "respond_by": min(row["due_at"], case.respond_by)}
 
     def _about(self, natures: Sequence[Nature], aspect: Sequence[str]) -> dict[str, Any]:
         lead = departments.assign(self.desk.departments, natures).lead

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Select, bindparam, func, select
 
+from bot.cases import numbers
 from bot.cases.rules import SETTLED
 from bot.loop.events import LoopEvent, TimerDue, Undelivered, decode, place_of
 from channels.base import Comment, Tap, Text
@@ -52,13 +53,18 @@ class LaneState:
     contact: Contact | None = None
     awaiting: Survey | None = None
     surveys: dict[int, Survey] = field(default_factory=dict)
-    cases: list[Case] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)  # those still worked on, the newest first
+    named: dict[int, Case] = field(default_factory=dict)  # others that somebody speaks of
     messages: dict[int, Message] = field(default_factory=dict)
     timers: dict[int, Timer] = field(default_factory=dict)
     last_options: Message | None = None
     queue_position: int | None = None
     more: bool = False
     answered_lately: bool = False  # this commenter had an automatic answer within a day
+
+    def case(self, id: int) -> Case | None:
+        """A case that this turn knows."""
+        return next((case for case in self.cases if case.id == id), None) or self.named.get(id)
 
     @property
     def public(self) -> bool:
@@ -77,6 +83,8 @@ class LaneState:
 TAP = re.compile(r"m(\d{1,18})\.(\d{1,4})")
 """What our buttons send back: the message that bears them, and which one it is."""
 
+_FIGURES = re.compile(r"\d{4}|[\uff10-\uff19]{4}|\d[ \-]\d")
+"""What may hold a case's number."""
 _DIGITS = re.compile(r"\s*\d{1,3}\s*")
 
 
@@ -86,10 +94,11 @@ def load(
     unread: bool = True,
     first_only: bool = False,
     surveys: Sequence[int] = (),
+    cases: Sequence[int] = (),
     digits: Callable[[str], bool] = bool,
 ) -> Callable[[Connection], dict[str, LaneState]]:
-    """A read of `lanes`. `unread`: with what waits in the inbox; `first_only`: one row of each. `surveys`: more
-    of them, by id, for the only lane. `digits(channel)`: a bare number may stand for an option there."""
+    """A read of `lanes`. `unread`: with what waits in the inbox; `first_only`: one row of each. `surveys`, `cases`:
+    more of them, by id, for the only lane. `digits(channel)`: a bare number may stand for an option there."""
 
     def work(connection: Connection) -> dict[str, LaneState]:
         states = {lane: LaneState(lane, *place_of(lane)) for lane in lanes}
@@ -97,6 +106,7 @@ def load(
             _inbox(connection, states, 1 if first_only else ROWS_A_TURN)
         _conversations(connection, states)
         _dialogue(connection, states, digits, surveys)
+        _named(connection, states, cases)
         return states
 
     return work
@@ -203,6 +213,34 @@ def _dialogue(
         wanted[each.id].surveys[each.id] = each
 
 
+def _named(connection: Connection, states: dict[str, LaneState], more: Sequence[int]) -> None:
+    """Cases that are spoken of and are not among those still worked on: by their number, by an old follow-up. A number
+    names a case only to the customer whose case it is."""
+    wanted: dict[int, list[LaneState]] = defaultdict(list)
+    said: set[tuple[str, int]] = set()
+    for state in states.values():
+        known = {survey.case_id for survey in state.surveys.values() if survey.case_id is not None} | {*more}
+        for heard in state.heard:
+            if isinstance(heard.event, Text) and state.contact and _FIGURES.search(heard.event.text):
+                spoken = numbers.parse(heard.event.text)
+                if spoken is not None and spoken not in known:
+                    said.add((state.lane, spoken))
+                    known.add(spoken)
+        for id in known:
+            if state.case(id) is None:
+                wanted[id].append(state)
+    while wanted:
+        following: dict[int, list[LaneState]] = defaultdict(list)
+        for case in _all(connection, _CASES, wanted, Case):
+            for state in wanted[case.id]:
+                theirs = state.contact is not None and case.contact_id == state.contact.id
+                if theirs or (state.lane, case.id) not in said:
+                    state.named[case.id] = case
+                    if case.merged_into is not None and state.case(case.merged_into) is None:
+                        following[case.merged_into].append(state)
+        wanted = following
+
+
 def _surveys_named(state: LaneState) -> Iterable[int]:
     for message in state.messages.values():
         survey = (message.data or {}).get("survey")
@@ -290,6 +328,9 @@ _OPEN_CASES = (
     .where(one_of(tables.cases.c.contact_id, "ids"), ~among(tables.cases.c.state, *sorted(SETTLED)))
     .order_by(tables.cases.c.id.desc())
 )
+
+
+_CASES = Case.select().where(one_of(tables.cases.c.id, "ids"))
 
 
 def _all(connection: Connection, statement: Any, ids: Iterable[int], record: type[Any]) -> list[Any]:

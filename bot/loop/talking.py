@@ -14,6 +14,7 @@ from bot.engine.payload import parse as parse_payload
 from bot.knowledge.index import Found
 from bot.loop.cases import Desk
 from bot.loop.effects import Effects, Kind, Option
+from bot.loop.state import LaneState
 from bot.surveys.definitions import Surveys
 from bot.surveys.scales import nearest
 from bot.takeover import rules as takeover
@@ -21,6 +22,7 @@ from bot.takeover.rules import Ownership
 from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding, Urgency
 from storage import tables
 from storage.changes import Insert
+from storage.records import Case
 
 HIGH_VALUE = "high_value"
 """The segment whose customers are given to a person."""
@@ -148,6 +150,11 @@ class Talking:
                 }
                 for case in state.cases
             ],
+            "other_cases": [
+                {"number": numbers.number(case.id), "state": _standing(state, case), "title": case.title}
+                for case in state.named.values()
+                if contact is not None and case.contact_id == contact.id
+            ],
             "knowledge": [
                 {"key": hit.key, "score": hit.score, "question": hit.question, "answer": hit.answer} for hit in known
             ],
@@ -251,6 +258,12 @@ _COMMANDS: dict[str, Command] = {
     "unanswered": Talking._unanswered,
     "volunteer_rating": Talking._volunteered,
 }
+
+
+def _standing(state: LaneState, case: Case) -> str:
+    """A case that was merged stands where the one stands that it became a part of."""
+    survivor = state.case(case.merged_into) if case.merged_into is not None else None
+    return survivor.state if survivor is not None else case.state
 
 
 def ownership(effects: Effects, agent_name: str | None = None) -> Ownership:

@@ -336,12 +336,19 @@ class Turns:
 
     # ---- people ----
 
-    async def act(self, lane: str, decide: Callable[[LaneState, Effects], T], *, surveys: Sequence[int] = ()) -> T:
+    async def act(
+        self,
+        lane: str,
+        decide: Callable[[LaneState, Effects], T],
+        *,
+        surveys: Sequence[int] = (),
+        cases: Sequence[int] = (),
+    ) -> T:
         """Somebody else's turn on a lane: the desk, the API, a page. `decide` fills the effects and may run again; it
-        is given the surveys named. Raises what `decide` raises (nothing is written then), or Conflict where the lane
-        never stood still."""
+        is given the surveys and cases named. Raises what `decide` raises (nothing is written then), or Conflict where
+        the lane never stood still."""
         for _ in range(CONFLICTS):
-            states = await self._database.read(load([lane], unread=False, surveys=surveys))
+            states = await self._database.read(load([lane], unread=False, surveys=surveys, cases=cases))
             state = states[lane]
             effects = self._policy.start(state)
             result = decide(state, effects)

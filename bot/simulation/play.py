@@ -64,7 +64,11 @@ class _Player:
         until = until.astimezone(UTC)
         while True:
             await self._service.settle()
-            due = [await self._service.timers.next_due(), self._service.delivery.next_due()]
+            due = [
+                await self._service.timers.next_due(),
+                await self._service.ticking.next_due(),
+                self._service.delivery.next_due(),
+            ]
             following = min((each for each in due if each is not None), default=None)
             if following is None or following > until:
                 break

@@ -15,7 +15,7 @@ from bot.cases import rules as states
 from bot.cases.calendar import moment_words, stamp_words, zone_words
 from bot.cases.rules import SETTLED
 from bot.links import CASE
-from bot.loop.cases import told
+from bot.loop.case_moves import told
 from bot.loop.effects import Effects
 from bot.loop.intake import Overloaded
 from bot.loop.state import LaneState

@@ -16,7 +16,7 @@ from bot import tokens
 from bot.cases import numbers
 from bot.cases.calendar import moment_words
 from bot.links import FORM, Links
-from bot.loop.cases import told
+from bot.loop.case_moves import told
 from bot.loop.effects import Effects
 from bot.loop.events import chat_lane
 from bot.loop.intake import Overloaded

@@ -1,0 +1,96 @@
+"""Alerts: what people are called for. A page is repeated until somebody takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.tables import alerts as table
+
+Kind = Literal["urgent", "group", "warned", "breached", "escalated", "risk", "call_back", "undelivered"]
+REPEAT = timedelta(minutes=10)
+"""Until somebody takes a page it is repeated this often."""
+SCAN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """`subject` with `audience` makes it one, however often it is raised. `audience` is supervisor, admin,
+    department:KEY or staff:ID; `at` when it arose."""
+
+    kind: Kind
+    subject: str
+    audience: str
+    at: datetime
+    case_id: int | None = None
+    contact_id: int | None = None
+    pages: bool = False
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "subject": self.subject,
+            "audience": self.audience,
+            "at": self.at,
+            "case_id": self.case_id,
+            "contact_id": self.contact_id,
+            "pages": self.pages,
+            "detail": self.detail,
+            "next_at": self.at if self.pages else None,
+        }
+
+
+def raise_all(connection: Connection, found: Sequence[Alert]) -> None:
+    """Those that are not there already."""
+    if found:
+        rows = sorted((alert.row() for alert in found), key=lambda row: (row["subject"], row["audience"]))
+        connection.execute(_RAISE[connection.dialect.name], rows)
+
+
+def take(connection: Connection, alert_id: int, by: str, at: datetime) -> bool:
+    """Somebody looks after it: it is repeated no more. False where somebody did so before, or there is none."""
+    statement = (
+        update(table)
+        .where(table.c.id == alert_id, table.c.taken_at.is_(None))
+        .values(taken_at=at, taken_by=by[:60], next_at=None)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def take_for_case(connection: Connection, case_id: int, by: str, at: datetime) -> None:
+    """Whoever takes a case over has taken its pages."""
+    statement = (
+        update(table)
+        .where(table.c.case_id == case_id, table.c.taken_at.is_(None))
+        .values(taken_at=at, taken_by=by[:60], next_at=None)
+    )
+    connection.execute(statement)
+
+
+def due(connection: Connection, now: datetime) -> list[Any]:
+    """Pages to be sent, at most SCAN, each then due again after REPEAT. After a downtime each is sent once, not once
+    for every repeat that was missed."""
+    statement = (
+        select(table)
+        .where(table.c.next_at.is_not(None), table.c.next_at <= now)
+        .order_by(table.c.next_at, table.c.id)
+        .limit(SCAN)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(statement).all()
+    if rows:
+        again = update(table).where(table.c.id.in_([row.id for row in rows]))
+        connection.execute(again.values(next_at=now + REPEAT, repeats=table.c.repeats + 1))
+    return list(rows)
+
+
+_RAISE = {
+    name: insert(table).on_conflict_do_nothing(index_elements=["subject", "audience"])
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}

@@ -1,0 +1,326 @@
+"""What people do to cases: they move them, ask, plan, hand over, resolve; by the same turns as everybody else.
+
+The customer is told on the channel that they used, or on the next one where they may be written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import Connection, select
+
+from bot.cases import assignment, numbers, tasks
+from bot.cases.rules import SETTLED
+from bot.loop import closing
+from bot.loop.asking import Asking
+from bot.loop.case_moves import go_on, move, responded, state_now, told, values_now, wait
+from bot.loop.effects import Effects
+from bot.loop.events import chat_lane
+from bot.loop.notices import Notices
+from bot.loop.state import LaneState
+from bot.loop.turn import Turns
+from bot.yamlfile import Words
+from channels.base import Capabilities
+from nlu.understanding import Language
+from storage import tables
+from storage.database import Database
+from storage.records import Address, Case
+from storage.tables import addresses, cases, conversations
+
+T = TypeVar("T")
+_Decide = Callable[[Effects, Case], T]
+Code = Literal["no_case", "moved_on", "no_department", "settled", "unreachable", "not_asked", "no_staff"]
+
+
+class NoCase(Exception):
+    """There is no such case."""
+
+
+class CaseRefused(Exception):
+    """Nothing was changed. `said` gives the reason in a language; `code` is stable."""
+
+    def __init__(self, code: Code, **values: object) -> None:
+        super().__init__(code)
+        self.code: Code = code
+        self.values = values
+
+    def said(self, language: Language) -> str:
+        return _REFUSALS[self.code].said(language, **self.values)
+
+
+_REFUSALS: dict[Code, Words] = {
+    "no_case": Words("没有这个工单", "There is no such case"),
+    "moved_on": Words(
+        "这个工单刚被别人改过，请看过最新情况再操作", "Somebody has changed this case meanwhile. Look at it again first"
+    ),
+    "no_department": Words("没有“{name}”这个部门", 'There is no department "{name}"'),
+    "settled": Words("这个工单已经结束，不能再改", "This case is settled and can no longer be changed"),
+    "unreachable": Words(
+        "现在没有办法给这位客户发消息，请打电话", "There is no way to write to this customer now. Please call them"
+    ),
+    "not_asked": Words("这个工单不是在等客户评价", "This case is not waiting for the customer's rating"),
+    "no_staff": Words("“{name}”现在没有可以接手的人", 'Nobody in the department "{name}" can take it at the moment'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Who acts on a case. `actor` stands on the timeline: staff:3, api:crm."""
+
+    actor: str
+    staff_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Casework:
+    """Raises NoCase, CaseRefused, IllegalMove; then nothing was changed.
+
+    `version`: the case as the caller saw it. Of two who act on the same one, the second is refused with `moved_on`."""
+
+    database: Database
+    turns: Turns
+    asking: Asking
+    notices: Notices
+    capabilities_of: Callable[[str, str], Capabilities | None]
+
+    async def assign(
+        self,
+        case_id: int,
+        by: Worker,
+        *,
+        department: str | None = None,
+        owner_id: int | None = None,
+        required: str = "",
+        due_at: datetime | None = None,
+        version: int | None = None,
+    ) -> None:
+        """To a department, to a person, or both. To another department it is handed over: what is `required`, by when,
+        and the other side acknowledges."""
+        house = self.asking.desk.house
+        if department is not None and department not in house.departments.names:
+            raise CaseRefused("no_department", name=department)
+
+        def decide(effects: Effects, case: Case) -> None:
+            elsewhere = department is not None and department != case.department
+            values: dict[str, Any] = {"owner_id": owner_id if owner_id or elsewhere else case.owner_id}
+            if department is not None:
+                values["department"] = department
+            if elsewhere:
+                values["handed_at"] = effects.now
+            move(effects, house, case, "assigned", "staff", actor=by.actor, reason=required, **values)
+            if elsewhere and department is not None:
+                self._hand_over(effects, case, department, required or case.title, by, due_at)
+
+        await self._act(case_id, decide, version)
+
+    async def assign_by_load(self, case_id: int, by: Worker, department: str | None = None) -> int:
+        """To whoever of the department is there, knows most of it and has least to do. Their id."""
+
+        def look(connection: Connection) -> tuple[str, int | None]:
+            case = Case.one(connection, cases.c.id == case_id)
+            if case is None:
+                raise NoCase(case_id)
+            there = department or case.department or self.asking.desk.departments.hub
+            chosen = assignment.choose(assignment.present(connection, there), [*case.nature, *case.aspect])
+            return there, chosen.id if chosen else None
+
+        there, found = await self.database.read(look)
+        if found is None:
+            raise CaseRefused("no_staff", name=there)
+        await self.assign(case_id, by, department=there, owner_id=found)
+        return found
+
+    async def give_back(self, case_id: int, by: Worker, reason: str, *, version: int | None = None) -> None:
+        """A department returns it to the hub, with the reason; nobody owns it, and it waits there."""
+        house = self.asking.desk.house
+
+        def decide(effects: Effects, case: Case) -> None:
+            values: dict[str, Any] = {"owner_id": None, "department": house.departments.hub, "handed_at": effects.now}
+            move(effects, house, case, "returned", "staff", actor=by.actor, reason=reason, **values)
+
+        await self._act(case_id, decide, version)
+
+    async def plan(self, case_id: int, by: Worker, plan: str, *, tell: bool = True, version: int | None = None) -> None:
+        """What will be done; the customer is told, unless `tell` is False."""
+
+        def decide(effects: Effects, case: Case) -> None:
+            self._taken(effects, case, by)
+            move(effects, self.asking.desk.house, case, "planned", "staff", actor=by.actor, reason=plan, plan=plan)
+            if tell:
+                self._tell(effects, self.notices.case_planned, case, plan=plan)
+
+        await self._act(case_id, decide, version)
+
+    async def begin(self, case_id: int, by: Worker, *, version: int | None = None) -> None:
+        """Somebody is at it."""
+
+        def decide(effects: Effects, case: Case) -> None:
+            self._taken(effects, case, by)
+            move(effects, self.asking.desk.house, case, "in_progress", "staff", actor=by.actor)
+
+        await self._act(case_id, decide, version)
+
+    async def ask(self, case_id: int, by: Worker, question: str, *, version: int | None = None) -> None:
+        """Something that only the customer knows. Deadlines stand still until they answer."""
+
+        def decide(effects: Effects, case: Case) -> None:
+            if case.state in SETTLED or case.state in ("resolved", "following_up"):
+                raise CaseRefused("settled")
+            if not self._reachable(effects):
+                raise CaseRefused("unreachable")
+            if case.waiting_since is None:
+                wait(effects, self.asking.desk.house, case, by.actor, question)
+            if case.responded_at is None:
+                responded(effects, self.asking.desk.house, case, by.actor)
+            self._tell(effects, self.notices.case_asks, case, question=question)
+
+        await self._act(case_id, decide, version)
+
+    async def resume(self, case_id: int, by: Worker, *, version: int | None = None) -> None:
+        """The answer came some other way: deadlines run again."""
+
+        def decide(effects: Effects, case: Case) -> None:
+            if case.waiting_since is not None:
+                go_on(effects, self.asking.desk.house, case, by.actor)
+
+        await self._act(case_id, decide, version)
+
+    async def resolve(self, case_id: int, by: Worker, result: str, *, version: int | None = None) -> str:
+        """It is settled as far as we can see. The customer is told and asked; where nobody can write to them, somebody
+        is given the task to call. The state that it has now."""
+
+        def decide(effects: Effects, case: Case) -> str:
+            house = self.asking.desk.house
+            self._taken(effects, case, by)
+            values: dict[str, Any] = {"result": result}
+            if case.responded_at is None:
+                values["responded_at"] = effects.now
+            move(effects, house, case, "resolved", "staff", actor=by.actor, reason=result, **values)
+            definition = self.asking.surveys.for_trigger("case_resolved")
+            if definition is None or not self._reachable(effects):
+                closing.call_back(effects, house, case)
+                return "resolved"
+            self._tell(effects, self.notices.case_resolved, case, result=result)
+            move(effects, house, case, "following_up", "system", actor="system")
+            self.asking.ask(effects, definition, case=case.id)
+            return "following_up"
+
+        return await self._act(case_id, decide, version)
+
+    async def answered(self, case_id: int, by: Worker, score: float, note: str = "") -> None:
+        """What the customer said when they were called, of 0 to 100: their word counts as a rating does."""
+
+        def decide(effects: Effects, case: Case) -> None:
+            if case.state not in ("resolved", "following_up", "closed_unconfirmed"):
+                raise CaseRefused("not_asked")
+            said = f"told {by.actor}" + (f": {note}" if note else "")
+            closing.judged(effects, self.asking.desk.house, case.id, score, effects.now, note=said)
+
+        await self._act(case_id, decide)
+
+    async def note(self, case_id: int, by: Worker, **values: str) -> None:
+        """Cause, countermeasure, result: as far as they are given. Each stands on the timeline."""
+
+        def decide(effects: Effects, case: Case) -> None:
+            effects.change_guarded(tables.cases, case.id, case.version, values)
+            for name, text in values.items():
+                told(effects, case.id, name, actor=by.actor, at=effects.now, note=text)
+
+        await self._act(case_id, decide)
+
+    # ---- within ----
+
+    def _taken(self, effects: Effects, case: Case, by: Worker) -> None:
+        """Whoever works on what nobody has yet, has it: the first to receive it owns it."""
+        if state_now(effects, case) in ("acknowledged", "received", "returned"):
+            move(effects, self.asking.desk.house, case, "assigned", "staff", actor=by.actor)
+        if case.owner_id is None and by.staff_id is not None and "owner_id" not in values_now(effects, case):
+            effects.change_guarded(cases, case.id, case.version, {"owner_id": by.staff_id})
+
+    def _hand_over(
+        self, effects: Effects, case: Case, department: str, required: str, by: Worker, due_at: datetime | None
+    ) -> None:
+        at, house = effects.now, self.asking.desk.house
+
+        def work(connection: Connection) -> None:
+            tasks.add(
+                connection,
+                house,
+                kind="hand_over",
+                department=department,
+                required=required,
+                by=by.actor,
+                at=at,
+                case_id=case.id,
+                from_department=case.department,
+                due_at=due_at,
+            )
+
+        effects.joined.append(work)
+
+    def _tell(self, effects: Effects, words: Words, case: Case, **values: str) -> None:
+        if self._reachable(effects):
+            language: Language = "en" if effects.language == "en" else "zh"
+            text = words.said(language, number=numbers.number(case.id), **values)
+            # What stands in [[brackets]] in a person's own words is theirs, not for us to fill.
+            effects.say(text.replace("[[", "[ ["), kind="notice")
+
+    def _reachable(self, effects: Effects) -> bool:
+        state = effects.state
+        can = self.capabilities_of(state.channel, state.account)
+        return not state.public and can is not None and _open(state.address, can, effects.now)
+
+    async def _act(self, case_id: int, decide: _Decide[T], version: int | None = None) -> T:
+        lane = await self._lane(case_id)
+
+        def act(state: LaneState, effects: Effects) -> T:
+            case = state.case(case_id)
+            if case is None:
+                raise NoCase(case_id)
+            if version is not None and case.version != version:
+                raise CaseRefused("moved_on")
+            return decide(effects, case)
+
+        return await self.turns.act(lane, act, cases=[case_id])
+
+    async def _lane(self, case_id: int) -> str:
+        """Where the customer is written to: in the case's own conversation, or at the next address that is open; the
+        own one, if there is none."""
+
+        def work(connection: Connection) -> tuple[str, int, list[Address]]:
+            own = connection.execute(
+                select(conversations.c.lane, conversations.c.address_id, cases.c.contact_id)
+                .join(cases, cases.c.conversation_id == conversations.c.id)
+                .where(cases.c.id == case_id)
+            ).first()
+            if own is None:
+                raise NoCase(case_id)
+            found = Address.find(connection, addresses.c.contact_id == own.contact_id)
+            found.sort(key=lambda each: each.id != own.address_id)
+            return own.lane, own.address_id, found
+
+        lane, address_id, found = await self.database.read(work)
+        now = self.turns.now()
+        for each in found:
+            can = self.capabilities_of(each.channel, each.account)
+            public = lane if each.id == address_id else ""
+            if (
+                can is not None
+                and _open(each, can, now)
+                and not each.address.startswith("author:")
+                and "comment:" not in public
+            ):
+                return lane if each.id == address_id else chat_lane(each.channel, each.account, each.address)
+        return lane
+
+
+def _open(address: Address | None, can: Capabilities, now: datetime) -> bool:
+    """Whether we may write there now."""
+    if address is None or address.stopped_at is not None or address.blocked_at is not None:
+        return False
+    if can.window is None:
+        return address.heard_at is not None or can.starts_conversations
+    return address.heard_at is not None and now < address.heard_at + can.window
