@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,6 +18,7 @@ from bot import api, desk
 from bot import content as contents
 from bot.accounts import adapters_of
 from bot.actions.registry import executor
+from bot.alone import alone_on
 from bot.cases.tick import Ticking
 from bot.clock import Clock, SystemClock
 from bot.content import Content
@@ -94,10 +94,6 @@ _IN_ONE = ("release", "assign")
 Adapters = Mapping[tuple[str, str], Adapter[Any]]
 
 
-class AlreadyRunning(Exception):
-    """Another Earful works on this SQLite file."""
-
-
 @contextlib.asynccontextmanager
 async def opened(
     settings: Settings,
@@ -123,7 +119,7 @@ async def opened(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         if alone and settings.database.startswith("sqlite"):
-            stack.enter_context(_alone(settings.data_dir))
+            stack.enter_context(alone_on(settings.data_dir))
         database = open_database(settings.database)
         stack.push_async_callback(database.close)
         await upgrade(database)
@@ -388,17 +384,3 @@ def _in_one(
             await work()
 
     return do
-
-
-@contextlib.contextmanager
-def _alone(data_dir: Path) -> Any:
-    """SQLite is for one process: a second start on the same data says so instead of sending twice."""
-    path = data_dir / "running.lock"
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AlreadyRunning(
-                f"another Earful is running on {data_dir}. Stop it first, or set EARFUL_DATA_DIR to another directory"
-            ) from None
-        yield

@@ -23,7 +23,7 @@ _ASSISTANT = "earful.assistant_dir"
 @contextlib.contextmanager
 def clear() -> Iterator[None]:
     """What an operator can put right is said in a sentence, without a traceback."""
-    from bot.app import AlreadyRunning  # noqa: PLC0415 - only a failing command needs to know
+    from bot.alone import AlreadyRunning  # noqa: PLC0415 - only a failing command needs to know
     from storage.schema import NewerSchema  # noqa: PLC0415
 
     try:

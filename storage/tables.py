@@ -268,68 +268,9 @@ rating_history = _table(
     Index("ix_rating_history_rating_id", "rating_id"),
 )
 
-cases = _table(
-    "cases",
-    _ref("contact_id", "contacts", nullable=False),
-    _ref("conversation_id", "conversations", nullable=False),
-    Column("origin", String(40), nullable=False),  # conversation, survey:12, comment, desk
-    Column("state", String(20), nullable=False),
-    Column("title", CleanText, nullable=False),
-    Column("nature", Json, nullable=False),
-    Column("aspect", Json, nullable=False),
-    Column("urgency", String(10), nullable=False),
-    Column("department", String(60)),
-    Column("fields", Json, nullable=False),
-    Column("language", String(8), nullable=False),
-    _ref("owner_id", "staff"),
-    Column("version", Integer, nullable=False, server_default="0"),
-    _when("opened_at", nullable=False),
-    _when("respond_by", nullable=False),
-    _when("responded_at"),
-    _when("resolved_at"),
-    _when("closed_at"),
-    _when("looked_at"),  # when the slow understanding had its second look
-    Column("attempt", Integer, nullable=False, server_default="1"),  # moves by one with each reopening
-    Column("reports", Integer, nullable=False, server_default="1"),  # how often it was told: what joined it is counted
-    _when("waiting_since"),  # we asked the customer something; deadlines stand still meanwhile
-    _when("handed_at"),  # since when it is with its department
-    Column("plan", CleanText),  # what we will do
-    Column("cause", CleanText),
-    Column("countermeasure", CleanText),
-    Column("result", CleanText),
-    Column("score", Float),  # the customer's, after the last attempt
-    Column("merged_into", Id, ForeignKey("cases.id", name="fk_cases_merged_into")),
-    Column("group_id", Id, ForeignKey("case_groups.id", name="fk_cases_group_id")),
-    Index("ix_cases_contact_id", "contact_id"),
-    Index("ix_cases_conversation_id", "conversation_id"),
-    Index("ix_cases_state_respond_by", "state", "respond_by"),
-    Index("ix_cases_merged_into", "merged_into"),
-    Index("ix_cases_group_id", "group_id"),
-    Index(
-        "ix_cases_second_look",
-        "opened_at",
-        postgresql_where=text("looked_at is null"),
-        sqlite_where=text("looked_at is null"),
-    ),
-)
-
-case_events = _table(
-    "case_events",
-    _ref("case_id", "cases", nullable=False),
-    _when("at", nullable=False),
-    Column("actor", String(60), nullable=False),  # customer, bot, system, staff:3
-    Column("kind", String(40), nullable=False),
-    Column("from_state", String(20)),
-    Column("to_state", String(20)),
-    Column("note", CleanText),
-    Index("ix_case_events_case_id_id", "case_id", "id"),
-    _when("told_at"),  # to those who listen: webhooks
-    Index(
-        "ix_case_events_untold", "id", postgresql_where=text("told_at is null"), sqlite_where=text("told_at is null")
-    ),
-)
-
 alerts = case_tables.alerts
+cases = case_tables.cases
+case_events = case_tables.case_events
 case_groups = case_tables.case_groups
 case_tasks = case_tables.case_tasks
 deadlines = case_tables.deadlines

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.links import Links
-from bot.loop import closing
 from bot.loop.cases import Desk
 from bot.loop.consequences import Consequences, language_of
 from bot.loop.effects import Effects, Option, TimerSet
@@ -302,9 +301,8 @@ class Asking:
         outcome = rules.answer(
             definition, State.from_json(self._progress(effects, survey)), answer, at, language_of(effects)
         )
+        self.after.judge(effects, survey, definition, answer, outcome, at)
         if outcome.verdict in ("refused", "unchanged"):
-            if outcome.refusal == "expired" and survey.case_id is not None:
-                closing.late(effects, survey.case_id, rules.recorded(definition, answer, language_of(effects)), at)
             return outcome
         self._keep(effects, survey, outcome.state)
         effects.mark_heard(survey=survey.id)  # the desk hides it from the agent who is judged
@@ -327,8 +325,6 @@ class Asking:
                     "old_score": outcome.old_score,
                 }
             )
-        if survey.case_id is not None and outcome.verdict in ("rated", "rating_changed") and state.score is not None:
-            closing.judged(effects, self.desk.house, survey.case_id, state.score, at)
         if outcome.low:
             self.after.low(effects, survey, definition, state, at)
         given = state.given(answer.question)
@@ -359,9 +355,7 @@ class Asking:
         effects.change(tables.surveys, survey.id, {"progress": state.as_json()})
 
     def _close(self, effects: Effects, survey: Survey, to: str, reason: str | None) -> None:
-        rated = State.from_json(self._progress(effects, survey)).rated_at if survey.progress else None
-        if survey.case_id is not None and rated is None and to != "answered":
-            closing.unanswered(effects, self.desk.house, survey.case_id, to, reason)
+        self.after.unanswered(effects, survey, self._progress(effects, survey), to, reason)
         values: dict[str, Any] = {"state": to, "reason": reason}
         if to == "answered":
             values["answered_at"] = effects.now

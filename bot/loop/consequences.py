@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from bot.loop import closing
 from bot.loop.case_moves import told
 from bot.loop.cases import Desk
 from bot.loop.effects import Effects
 from bot.loop.notices import Notices
 from bot.surveys import rules
 from bot.surveys.definitions import RATING, Definition
+from bot.surveys.rules import Outcome
 from bot.surveys.state import Answer, State
 from nlu.understanding import Language
 from storage import tables
@@ -42,6 +45,26 @@ class Consequences:
             origin=_low(survey),
             at=at,
         )
+
+    def judge(
+        self, effects: Effects, survey: Survey, definition: Definition, given: Answer, outcome: Outcome, at: datetime
+    ) -> None:
+        """A case's follow-up: the rating closes the case or opens it again; one that came too late is seen there."""
+        if survey.case_id is None:
+            return
+        score = outcome.state.score
+        if outcome.refusal == "expired":
+            closing.late(effects, survey.case_id, rules.recorded(definition, given, language_of(effects)), at)
+        elif outcome.verdict in ("rated", "rating_changed") and score is not None:
+            closing.judged(effects, self.desk.house, survey.case_id, score, at)
+
+    def unanswered(
+        self, effects: Effects, survey: Survey, progress: dict[str, Any], to: str, reason: str | None
+    ) -> None:
+        """A case's follow-up ends without a rating."""
+        rated = State.from_json(progress).rated_at if progress else None
+        if survey.case_id is not None and rated is None and to != "answered":
+            closing.unanswered(effects, self.desk.house, survey.case_id, to, reason)
 
     def answered(self, effects: Effects, survey: Survey, definition: Definition, given: Answer, at: datetime) -> None:
         """What was said after a low rating goes to the case that it opened, or judges; a consent is acted on."""
