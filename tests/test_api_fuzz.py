@@ -112,6 +112,8 @@ def like(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
             return st.floats(allow_nan=False, allow_infinity=False)
         case "integer":
             return st.integers()
+        case "boolean":
+            return st.booleans()
         case "array":
             return st.lists(like(schema["items"]), max_size=min(schema.get("maxItems", 4), 4))
         case "object":
