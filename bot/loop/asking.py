@@ -298,9 +298,8 @@ class Asking:
         definition = self.surveys.begun(survey.definition, survey.progress)
         if definition is None or survey.progress is None:
             return None
-        outcome = rules.answer(
-            definition, State.from_json(self._progress(effects, survey)), answer, at, language_of(effects)
-        )
+        before = State.from_json(self._progress(effects, survey))
+        outcome = rules.answer(definition, before, answer, at, language_of(effects))
         self.after.judge(effects, survey, definition, answer, outcome, at)
         if outcome.verdict in ("refused", "unchanged"):
             return outcome
@@ -396,7 +395,6 @@ def _subject(survey: int | Insert) -> Later:
 
 
 def _id(survey: int | Insert) -> int:
-    found = survey.id if isinstance(survey, Insert) else survey
-    if found is None:
+    if (found := survey.id if isinstance(survey, Insert) else survey) is None:
         raise AssertionError("a survey is spoken of before it is written")
     return found
