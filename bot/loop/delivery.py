@@ -12,9 +12,11 @@ import heapq
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -25,6 +27,7 @@ from bot.loop import outbox as rows
 from bot.loop.outbox import Result
 from bot.loop.planner import Waiting, backoff, refusal
 from bot.loop.rates import Gate, Granted, Rates, Shared
+from bot.loop.rotation import Rotation
 from channels.base import (
     Adapter,
     Blocked,
@@ -52,6 +55,7 @@ OUTAGE_PAUSE = 1.0
 LONGEST_HOLD = 86_400.0  # seconds that a platform may hold us back at a time
 
 Place = tuple[str, str, str]
+Account = tuple[str, str]
 AdapterOf = Callable[[str, str], Adapter[Any] | None]
 
 
@@ -97,7 +101,8 @@ class Delivery:
         self._shared = shared
         self._gate = Gate(self._rates, shared, members)
         self._me = uuid.uuid4().hex[:16]
-        self._ready: dict[Place, None] = {}
+        self._ready: Rotation[Account, Place] = Rotation()
+        self._sending: Counter[Account] = Counter()
         self._busy: set[Place] = set()
         self._again: set[Place] = set()
         self._later: list[tuple[datetime, Place]] = []
@@ -115,7 +120,7 @@ class Delivery:
             if place in self._busy:
                 self._again.add(place)
             else:
-                self._ready[place] = None
+                self._ready.add(place[:2], place)
         self._some.set()
 
     async def run(self) -> None:
@@ -142,7 +147,7 @@ class Delivery:
         pause: float | None = None
         if self._later:
             pause = max(0.0, (self._later[0][0] - self._clock.now()).total_seconds())
-        if self._ready and len(self._tasks) < IN_FLIGHT:
+        if any(self._room(account) for account in self._ready.groups()):
             return
         # Not wait_for: it swallows a cancellation that comes together with what it waits for.
         with contextlib.suppress(TimeoutError):
@@ -184,7 +189,8 @@ class Delivery:
     def _due(self) -> bool:
         now = self._clock.now()
         while self._later and self._later[0][0] <= now:
-            self._ready.setdefault(heapq.heappop(self._later)[1])
+            place = heapq.heappop(self._later)[1]
+            self._ready.add(place[:2], place)
         return bool(self._ready)
 
     async def step(self, *, claim: bool = True) -> None:
@@ -193,9 +199,7 @@ class Delivery:
         self._due()
         finished, self._finished = self._finished, []
         room = IN_FLIGHT - len(self._tasks) if claim else 0
-        places = [place for place, _ in zip(self._ready, range(max(room, 0)), strict=False)]
-        for place in places:
-            del self._ready[place]
+        places = self._ready.take(max(0, (3 * room + 3) // 4), self._room)
         if not finished and not places:
             return
         self._busy.update(places)
@@ -206,7 +210,8 @@ class Delivery:
         except BaseException:
             self._finished = finished + self._finished
             self._busy.difference_update(places)
-            self._ready = dict.fromkeys(places) | self._ready
+            for place in places:
+                self._ready.add(place[:2], place)
             raise
         self._release(result.row.place for result in finished)
         sending = {row.place for row in found.rows}
@@ -224,9 +229,22 @@ class Delivery:
                 self._rates.spend(row.place, adapter.capabilities, now, granted.share)
             task = asyncio.create_task(self._send(row, claimed_at))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._sending[row.place[:2]] += 1
+            task.add_done_callback(partial(self._ended, row.place[:2]))
         self._changed(found.touched)
         self._wake(found.told)
+
+    def _room(self, account: Account) -> int:
+        """How many more of this account may be under way: up to three times of what stays free, so that however many
+        platforms hang, another's messages still go."""
+        free, own = IN_FLIGHT - len(self._tasks), self._sending[account]
+        return max(0, (3 * free - own + 3) // 4)
+
+    def _ended(self, account: Account, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._sending[account] -= 1
+        if not self._sending[account]:
+            del self._sending[account]
 
     def _limited(self, places: Iterable[Place]) -> list[tuple[Place, Capabilities]]:
         found = ((place, self._adapter_of(place[0], place[1])) for place in places)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -13,48 +15,69 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.clock import Clock
 from bot.loop.events import encode, lane_of
+from bot.loop.rotation import Rotation
 from channels.base import AnyEvent, Malformed, Unknown
-from storage.database import Database
+from storage.database import Database, is_outage
 from storage.prepared import Prepared, prepared
 from storage.tables import inbox
 
 log = structlog.get_logger()
 
 GROUP = 256
+LIMIT = 5_000
+"""Events that may wait in memory for the database."""
+LANE_LIMIT = GROUP
+"""Of them of one conversation."""
+BEHIND = 2.0
+"""Seconds that a commit may take before new events are refused: the database is behind, and waiting in line helps it
+less than coming back."""
+ANSWERS_WITHIN = 8.0
+"""Seconds until a caller is told to come back: platforms hang up after ten and more, and then know nothing."""
 KEY_LIMIT = 200
 THREAD_LIMIT = 300
 Row = dict[str, Any]
 
 
 class Overloaded(Exception):
-    """More is waiting than we promise to keep up with. Nothing was kept: the platform should send again."""
+    """More is waiting than we promise to keep up with. The platform should send again: what was kept all the same is
+    known by its key, and has no second effect."""
+
+
+@dataclass(eq=False, slots=True)
+class _Call:
+    """One caller's rows, and where the answer goes."""
+
+    rows: list[Row]
+    done: asyncio.Future[None]
 
 
 class Intake:
-    """`wake` is told the lanes after the commit. `limit` rows may wait for the database before `Overloaded`."""
+    """`wake` is told the lanes after the commit. `limit` events may wait for the database before `Overloaded`; of one
+    account up to three times what is free after, so that a flood in one never closes the others."""
 
     def __init__(
-        self, database: Database, clock: Clock, wake: Callable[[Iterable[str]], None], *, limit: int = 5_000
+        self, database: Database, clock: Clock, wake: Callable[[Iterable[str]], None], *, limit: int = LIMIT
     ) -> None:
         self._database = database
         self._clock = clock
         self._wake = wake
         self._limit = limit
-        self._pending: list[tuple[list[Row], asyncio.Future[None]]] = []
-        self._waiting = 0
+        self._pending: Rotation[tuple[str, str], _Call] = Rotation()
+        self._waiting: Counter[tuple[str, str]] = Counter()
+        self._of_lane: Counter[str] = Counter()
+        self._total = 0
+        self._began: float | None = None
         self._flushing: asyncio.Task[None] | None = None
 
     async def accept(self, channel: str, account: str, events: Sequence[AnyEvent]) -> None:
         """Returns once the events are committed; an event that is there already has no effect. Raises Overloaded,
-        Malformed for an impossible thread, or the database's error; then nothing was kept."""
+        Malformed for an impossible thread, or the database's error."""
         if not events:
             return
         if any(len(event.thread) > THREAD_LIMIT for event in events):
             raise Malformed(f"a conversation's id is longer than {THREAD_LIMIT} characters")
-        if self._waiting + len(events) > self._limit:
-            raise Overloaded
         now = self._clock.now()
-        rows = [
+        rows: list[Row] = [
             {
                 "channel": channel,
                 "account": account,
@@ -68,38 +91,74 @@ class Intake:
             }
             for event in events
         ]
-        done = asyncio.get_running_loop().create_future()
-        self._pending.append((rows, done))
-        self._waiting += len(rows)
+        of = channel, account
+        self._admit(of, rows)
+        call = _Call(rows, asyncio.get_running_loop().create_future())
+        self._pending.add(of, call)
+        self._total += len(rows)
+        self._waiting[of] += len(rows)
+        self._of_lane.update(row["lane"] for row in rows)
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
-        await done
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                await call.done
+        except TimeoutError:
+            raise Overloaded from None
+
+    def _admit(self, of: tuple[str, str], rows: list[Row]) -> None:
+        """Raises Overloaded where the database is behind, or this sender has its share waiting."""
+        now, count = asyncio.get_running_loop().time(), len(rows)
+        free = self._limit - self._total - count
+        if (
+            (self._began is not None and now - self._began > BEHIND)
+            or free < 0
+            or self._waiting[of] + count > 3 * (free + 1)
+            or any(self._of_lane[row["lane"]] >= LANE_LIMIT for row in rows)
+        ):
+            raise Overloaded
 
     async def _flush(self) -> None:
         try:
             while self._pending:
-                batch, self._pending = self._pending[:GROUP], self._pending[GROUP:]
-                await self._keep(batch)
+                await self._keep(self._pending.take(GROUP))
         finally:
             self._flushing = None
 
-    async def _keep(self, batch: list[tuple[list[Row], asyncio.Future[None]]]) -> None:
+    async def _keep(self, batch: list[_Call]) -> None:
+        self._began = asyncio.get_running_loop().time()
         try:
-            await self._insert([row for rows, _ in batch for row in rows])
+            await self._insert([row for call in batch for row in call.rows])
             answers: list[BaseException | None] = [None] * len(batch)
-        except Exception:
-            log.warning("intake group failed; keeping its parts one by one", callers=len(batch), exc_info=True)
-            answers = [await self._alone(rows) for rows, _ in batch]
-        for (rows, done), error in zip(batch, answers, strict=True):
-            self._waiting -= len(rows)
-            if error is None:
-                self._wake(row["lane"] for row in rows if row["state"] == "new")
-            if done.done():  # the caller hung up; the event is kept all the same
-                continue
-            if error is None:
-                done.set_result(None)
+        except Exception as error:
+            if is_outage(error):  # one by one they would only wait for it one after the other
+                answers = [error] * len(batch)
             else:
-                done.set_exception(error)
+                log.warning("intake group failed; keeping its parts one by one", callers=len(batch), exc_info=True)
+                answers = [await self._alone(call.rows) for call in batch]
+        finally:
+            self._began = None
+        for call, failed in zip(batch, answers, strict=True):
+            self._forget(call.rows)
+            if failed is None:
+                self._wake(row["lane"] for row in call.rows if row["state"] == "new")
+            if call.done.done():  # the caller hung up; the event is kept all the same
+                continue
+            if failed is None:
+                call.done.set_result(None)
+            else:
+                call.done.set_exception(failed)
+
+    def _forget(self, rows: list[Row]) -> None:
+        of = rows[0]["channel"], rows[0]["account"]
+        self._total -= len(rows)
+        self._waiting[of] -= len(rows)
+        if not self._waiting[of]:
+            del self._waiting[of]
+        for row in rows:
+            self._of_lane[row["lane"]] -= 1
+            if not self._of_lane[row["lane"]]:
+                del self._of_lane[row["lane"]]
 
     async def _alone(self, rows: list[Row]) -> BaseException | None:
         try:
