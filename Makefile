@@ -41,9 +41,11 @@ bench: $(READY) ## speed, as ratios to a floor measured in the same run
 rasa-check: $(READY) ## the assistant under a real Rasa 3.6, beside our engine (2.7 GB, minutes)
 	@$(BIN)/python -m bench.rasa
 
-lock: $(READY) ## resolve requirements.lock again from pyproject.toml
+lock: $(READY) ## resolve requirements.lock and requirements-run.lock again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --extra encoders --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --constraint requirements.lock --quiet --output-file requirements-run.lock
 
 clean: ## remove what the other habits made (not ./data)
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info

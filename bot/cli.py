@@ -14,6 +14,7 @@ import click
 import orjson
 
 from bot import settings as settings_file
+from bot.cli_backup import backup, restore
 from bot.cli_dead import dead_letters
 from bot.cli_import import import_file
 from bot.cli_nlu import nlu
@@ -358,3 +359,5 @@ def form(context: click.Context, name: str) -> None:
 main.add_command(nlu)
 main.add_command(import_file)
 main.add_command(dead_letters)
+main.add_command(backup)
+main.add_command(restore)

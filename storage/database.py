@@ -55,6 +55,10 @@ class Database(ABC):
     @abstractmethod
     async def read(self, work: Work[T]) -> T: ...
 
+    async def snapshot(self, work: Work[T]) -> T:
+        """As `read`, for many statements that must all see one moment, however long they take."""
+        return await self.read(work)
+
     async def write_slowly(self, work: Work[T]) -> T:
         """As `write`, for what may take minutes, such as a migration."""
         return await self.write(work)
@@ -225,6 +229,15 @@ class PostgreSQL(Database):
         engine = _postgresql_engine(self.url, None)
         try:
             return await _written(engine, work)
+        finally:
+            await engine.dispose()
+
+    async def snapshot(self, work: Work[T]) -> T:
+        engine = _postgresql_engine(self.url, None)
+        try:
+            async with engine.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                return await connection.run_sync(work)
         finally:
             await engine.dispose()
 

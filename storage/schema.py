@@ -44,11 +44,13 @@ def _version(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _upgrade(connection: Connection) -> bool:
-    from alembic import command  # noqa: PLC0415 - 100 ms that only a migration should cost
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
+def upgrade_to(connection: Connection, version: str) -> None:
+    """The empty tables of this version or an older one, for what is restored from it."""
+    _migrate(connection, version)
+    _mark(connection)
 
+
+def _upgrade(connection: Connection) -> bool:
     if connection.dialect.name == "postgresql":
         # However long another start migrates. The tables' own locks are waited for briefly: whoever waits for one keeps
         # everybody waiting who comes after; the work is run again instead.
@@ -57,16 +59,28 @@ def _upgrade(connection: Connection) -> bool:
         connection.execute(text("set local lock_timeout = 5000"))
     if _fits(connection):
         return False
+    _migrate(connection, "head")
+    _mark(connection)
+    return True
+
+
+def _mark(connection: Connection) -> None:
+    connection.execute(text("delete from notes where key = 'oldest_reader'"))
+    connection.execute(text("insert into notes (key, value) values ('oldest_reader', :oldest)"), {"oldest": OLDEST})
+
+
+def _migrate(connection: Connection, version: str) -> None:
+    from alembic import command  # noqa: PLC0415 - 100 ms that only a migration should cost
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, version)
     except CommandError as error:
         raise NewerSchema(
             f"the database is at version {_version(connection)}, this Earful knows up to {HEAD}: "
             "install the Earful that wrote it, or restore the backup made before the upgrade"
         ) from error
-    connection.execute(text("delete from notes where key = 'oldest_reader'"))
-    connection.execute(text("insert into notes (key, value) values ('oldest_reader', :oldest)"), {"oldest": OLDEST})
-    return True

@@ -190,9 +190,13 @@ class Proxy:
             writer.close()
             return
         self._open |= {writer, back}
+        pipes = [asyncio.create_task(_pipe(reader, back)), asyncio.create_task(_pipe(there, writer))]
         try:
-            await asyncio.gather(_pipe(reader, back), _pipe(there, writer), return_exceptions=True)
+            await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)  # who hangs up, hangs up for both
         finally:
+            for pipe in pipes:
+                pipe.cancel()
+            await asyncio.gather(*pipes, return_exceptions=True)
             self._open -= {writer, back}
             writer.close()
             back.close()
@@ -319,6 +323,22 @@ async def settled(database: str, seconds: float = 60) -> None:
 
     try:
         await until(empty, seconds, "nothing waits")
+    except AssertionError as error:
+        left = [
+            *await connection.fetch("select id, lane, attempts, received_at from inbox where state = 'new' limit 5"),
+            *await connection.fetch(
+                "select id, place, state, attempts, lease_owner, lease_until - extract(epoch from now()), not_before "
+                "from outbox where state in ('queued', 'sending') order by id limit 5"
+            ),
+            *await connection.fetch(
+                "select owner, count(*), max(until) - extract(epoch from now()) from leases group by 1"
+            ),
+            *await connection.fetch(
+                "select pid, state, wait_event_type, wait_event, now() - xact_start, query from pg_stat_activity "
+                "where xact_start is not null and pid <> pg_backend_pid()"
+            ),
+        ]
+        raise AssertionError(f"{error}\n" + "\n".join(str(tuple(row)) for row in left)) from None
     finally:
         await connection.close()
 

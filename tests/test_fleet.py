@@ -52,7 +52,10 @@ class House:
         writing = asyncio.create_task(self.customers.write(each, pause=0.1))
         await asyncio.sleep(0.2 + self.rng.random() / 2)  # at any moment of the way of some message
         await fault()
-        await asyncio.wait_for(writing, 60)
+        try:
+            await asyncio.wait_for(writing, 60)
+        except TimeoutError:
+            raise AssertionError(f"not everything was accepted: {self.customers.refused} refused") from None
         self.lost += senders_lost
         await settled(self.store.url())
         await check(self.store.url(), self.customers, self.telegram, unknown=self.lost * IN_FLIGHT)
