@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Column, Connection, LargeBinary, Table, func, insert, literal, select, text, tuple_, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from storage.database import Database
 from storage.schema import HEAD, NewerSchema, upgrade, upgrade_to
@@ -158,7 +159,10 @@ def _insert(connection: Connection, table: Table, columns: list[str], rows: list
         {name: None if value is None else read(value) for name, read, value in zip(columns, readers, row, strict=True)}
         for row in rows
     ]
-    connection.execute(insert(table), values)
+    try:
+        connection.execute(insert(table), values)
+    except (IntegrityError, DataError) as error:
+        raise BadBackup(f"the rows of {table.name} do not fit together. Use another backup") from error
 
 
 def _reader(column: Column[Any]) -> Callable[[Any], Any]:
