@@ -88,22 +88,42 @@ def _told(done: int, of: int) -> None:
     "--fail-under", multiple=True, metavar="[TASK=]SHARE", help="Fail if an accuracy is below: .9, intent=.92."
 )
 @_FAST
+@click.option(
+    "--against", metavar="URL", help="Measure a Rasa server's intents on the same lines: http://localhost:5005."
+)
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a readable HTML page here.")
 @click.option("--language", type=click.Choice(["zh", "en"]), default="en", show_default=True, help="Of that page.")
 @click.pass_context
 def nlu_evaluate(
-    context: click.Context, file: Path, fail_under: tuple[str, ...], fast: bool, report: Path | None, language: Language
+    context: click.Context,
+    file: Path,
+    fail_under: tuple[str, ...],
+    fast: bool,
+    against: str | None,
+    report: Path | None,
+    language: Language,
 ) -> None:
     """Measure understanding on labelled lines of FILE."""
+    from bot.against import NoAnswer, RasaParser, compared, intents  # noqa: PLC0415
     from nlu.evaluate import evaluate  # noqa: PLC0415
     from nlu.report import page  # noqa: PLC0415
 
     bounds = [_bound(written) for written in fail_under]
+    if against is not None and not against.startswith(("http://", "https://")):
+        raise click.UsageError(f"--against {against}: write an address such as http://localhost:5005")
     with clear():
         found = evaluate(_parser(context, fast), file)
         click.echo(str(found))
         if report is not None:
             _put(report, page(found, language))
+        if against is not None:
+            token = settings_of(context).rasa_token
+            rasa = RasaParser(against.rstrip("/"), token.get_secret_value() if token else None)
+            try:
+                intents(found)
+                click.echo(compared(found, evaluate(rasa, file)))
+            except (NoAnswer, LookupError) as problem:
+                raise click.ClickException(str(problem)) from None
     known = {task.name: task.accuracy for task in found.tasks}
     if unknown := [name for name, _ in bounds if name and name not in known]:
         raise click.UsageError(f"{file} does not measure {unknown[0]}: it measures {', '.join(known)}")
