@@ -356,6 +356,40 @@ def form(context: click.Context, name: str) -> None:
         click.echo(form_link(Links(settings.address, settings_file.server_secret(settings)), name))
 
 
+@main.command()
+@click.argument("name")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_context
+def qr(context: click.Context, name: str, file: Path) -> None:
+    """Write the QR code of the feedback form of NAME, a shop or a counter, to FILE: .png, .svg, or a poster in .pdf.
+
+    What is rated there is the service at NAME.
+    """
+    from bot.links import Links  # noqa: PLC0415
+    from bot.web import poster  # noqa: PLC0415
+    from bot.web.form_page import form_link  # noqa: PLC0415
+
+    settings = settings_of(context)
+    with clear():
+        link = form_link(Links(settings.address, settings_file.server_secret(settings)), name)
+    match file.suffix.lower():
+        case ".png":
+            made = poster.code(link, "png")
+        case ".svg":
+            made = poster.code(link, "svg")
+        case ".pdf":
+            made = poster.poster(link, name, settings.company)
+        case _:
+            raise click.BadParameter("name a file that ends in .png, .svg or .pdf", param_hint="FILE")
+    try:
+        file.write_bytes(made)
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written ({error.strerror})") from None
+    click.echo(link)
+    if not settings.public_url:
+        click.echo(f"Phones cannot open {settings.address}: set EARFUL_PUBLIC_URL and write it anew.", err=True)
+
+
 main.add_command(nlu)
 main.add_command(import_file)
 main.add_command(dead_letters)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from bot import engine
 from bot.assistant.content import Entry, Taxonomy, read_knowledge, read_taxonomy
@@ -17,6 +18,8 @@ from bot.comments import replies
 from bot.comments.replies import PublicReplies
 from bot.engine import Assistant
 from bot.errors import ContentError, Problem
+from bot.indicators import reading as indicators
+from bot.indicators.tree import Indicators
 from bot.loop import notices
 from bot.loop.notices import Notices
 from bot.surveys import reading
@@ -40,6 +43,7 @@ class Content:
     public_replies: PublicReplies
     taxonomy: Taxonomy
     knowledge: tuple[Entry, ...]
+    indicators: Indicators = field(default_factory=Indicators)
 
 
 def load(directory: Path) -> Content:
@@ -76,6 +80,8 @@ def load(directory: Path) -> Content:
             for name in calendar.departments
             if name not in houses.names
         ]
+    known = cast("Surveys | None", found["surveys"])
+    tree = read(partial(indicators.load, surveys=known), "indicators.yml")
     if problems:
         raise ContentError(problems)
-    return Content(**found)  # type: ignore[arg-type] # whatever is None has left a problem
+    return Content(**found, indicators=tree)  # type: ignore[arg-type] # whatever is None has left a problem

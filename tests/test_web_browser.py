@@ -301,6 +301,7 @@ async def test_the_rating_page_works_with_and_without_javascript(browser: Browse
     guest = await screen(browser, link, viewport=PHONE, java_script_enabled=script)
     if script:
         await guest.page.evaluate("window.stayed = true")
+    place.clock.advance(timedelta(seconds=2))  # as long as a person reads
     await guest.page.get_by_role("button", name="Very poor").click()
     await expect(guest.page.get_by_role("heading")).to_contain_text("What went wrong")
     await guest.page.get_by_role("textbox").fill(SCRIPT)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.api.operation import Call, Nothing, Operations
 from bot.api.values import Moment
 from bot.indicators import coverage as covered
+from bot.indicators.correlation import alike
+from bot.indicators.measures import series
+from bot.indicators.rollup import Figure, roll_up, worked_out
 from bot.indicators.statistics import Estimate
+from bot.yamlfile import Words
 
 operations = Operations("insights")
+
+USUALLY = timedelta(days=90)
+"""The span of a report that is asked for without one."""
 
 
 class SpanFilter(BaseModel):
@@ -88,3 +97,98 @@ def _line(group: covered.Group | None, line: covered.Coverage) -> CoverageView:
         asked_percent=estimate_of(line.asked_share),
         answered_percent=estimate_of(line.answered_share),
     )
+
+
+class LabelView(BaseModel):
+    zh: str
+    en: str
+
+
+class IndicatorView(BaseModel):
+    """One node of the tree."""
+
+    key: str
+    parent: str | None = Field(description="Null for the root.")
+    level: int = Field(description="From 1, the root.")
+    label: LabelView
+    weight: float = Field(description="Its share of its parent in percent, among those that have figures.")
+    estimate: EstimateView | None = Field(description="From 0 to 100; null where nothing below it has figures.")
+    missing: list[str] = Field(description="Leaves below it without figures.")
+
+
+class FormulaView(BaseModel):
+    key: str
+    label: LabelView
+    terms: dict[str, float] = Field(description="The percentage of each leaf.")
+    estimate: EstimateView | None = Field(description="Null where a term has no figures.")
+
+
+class PairView(BaseModel):
+    """Two leaves that say much the same: a candidate to drop."""
+
+    one: str
+    other: str
+    r: float = Field(description="Pearson's correlation of their figures by day.")
+    n: int = Field(description="Days that both have figures of.")
+
+
+class IndicatorsReport(BaseModel):
+    since: datetime
+    until: datetime
+    phase: str | None = Field(description="The phase whose weights hold: that of the last day.")
+    indicators: list[IndicatorView] = Field(description="Parents before their parts.")
+    formulas: list[FormulaView]
+    alike: list[PairView] = Field(description="Pairs of leaves with |r| > 0.8, the most alike first.")
+
+
+@operations.get("/insights/indicators", scope="insights:read", query=SpanFilter, answer=IndicatorsReport)
+async def read_indicators(call: Call[Nothing, SpanFilter]) -> IndicatorsReport:
+    """Read what satisfaction is made of: the tree of indicators.yml, added up.
+
+    Of the last 90 days, if no span is given. Each figure has its 95 % interval; leaves count as independent. Leaves
+    that move together are named, so that one of them can go.
+    """
+    until = call.query.until or call.now
+    since = call.query.since or until - USUALLY
+    content = call.service.content
+    tree, zone = content.indicators, content.calendar.zone
+    found = await call.service.database.read(
+        lambda connection: {leaf.key: series(connection, leaf, since, until, zone) for leaf in tree.leaves()}
+    )
+    estimates = {key: each.estimate for key, each in found.items()}
+    phase = tree.phase((until - timedelta(microseconds=1)).astimezone(zone).date())
+    return IndicatorsReport(
+        since=since,
+        until=until,
+        phase=phase,
+        indicators=[_indicator(each) for each in roll_up(tree.root, estimates, phase)] if tree.root else [],
+        formulas=[
+            FormulaView(
+                key=each.key,
+                label=_label(each.label),
+                terms=dict(each.terms),
+                estimate=estimate_of(worked_out(each, estimates)),
+            )
+            for each in tree.formulas
+        ],
+        alike=[
+            PairView(one=pair.one, other=pair.other, r=pair.r, n=pair.n)
+            for pair in alike({key: each.by_day() for key, each in found.items()})
+        ],
+    )
+
+
+def _indicator(figure: Figure) -> IndicatorView:
+    return IndicatorView(
+        key=figure.indicator.key,
+        parent=figure.parent,
+        level=figure.level,
+        label=_label(figure.indicator.label),
+        weight=figure.weight,
+        estimate=estimate_of(figure.estimate),
+        missing=list(figure.missing),
+    )
+
+
+def _label(words: Words) -> LabelView:
+    return LabelView(zh=words.zh, en=words.en)

@@ -37,7 +37,7 @@ from nlu.understanding import Language
 from storage.changes import Insert
 from storage.database import Conflict, is_outage
 from storage.records import Survey
-from storage.tables import cases, contacts, conversations, inbox, ratings, surveys
+from storage.tables import cases, contacts, conversations, episodes, inbox, ratings, surveys
 
 NONCE, DONE = "form", "form-done"
 FROM_SENDER = Rate(burst=12, per_second=1 / 15)
@@ -105,7 +105,8 @@ async def send(request: web.Request) -> web.Response:
         return _form(request, given, note="slow_down", status=429)
     thread = f"form:{chance}"
     try:
-        await _take(service, thread, filled)
+        name = tokens.verify(service.secret, FORM, request.match_info["key"], service.clock.now())
+        await _take(service, name, thread, filled)
     except (Conflict, Overloaded):
         return _form(request, given, note="busy", status=503)
     except Exception as error:
@@ -144,7 +145,7 @@ def _wrong(service: Service, filled: Filled) -> tuple[str, int] | None:
     return None
 
 
-async def _take(service: Service, thread: str, filled: Filled) -> None:
+async def _take(service: Service, name: str, thread: str, filled: Filled) -> None:
     """The rating, then the words, then, if both leave a low rating without a case, its case. Each step is done once for
     a thread, so that a form sent again goes on where it failed."""
     lane = chat_lane(CHANNEL, ACCOUNT, thread)
@@ -158,7 +159,7 @@ async def _take(service: Service, thread: str, filled: Filled) -> None:
         if contact:
             effects.change_contact(**contact)
         if definition is not None and filled.value is not None:
-            _volunteer(effects, definition, filled.value)
+            _volunteer(effects, definition, filled.value, name)
         _ = effects.conversation_id  # the conversation is there, whatever else was given
 
     await service.turns.act(lane, rate)
@@ -178,12 +179,20 @@ async def _take(service: Service, thread: str, filled: Filled) -> None:
     await service.turns.act(lane, lambda state, effects: _open(service, state, effects, low, filled.words))
 
 
-def _volunteer(effects: Effects, definition: Definition, value: int) -> None:
-    """A rating that nobody asked for is a survey answered at once."""
+def _volunteer(effects: Effects, definition: Definition, value: int, name: str) -> None:
+    """A rating that nobody asked for is a survey answered at once, of a visit to the shop or page `name`."""
+    visit = {
+        "external_id": effects.state.thread,
+        "contact_id": effects.contact_id,
+        "touchpoint": name[:100],
+        "ended_at": effects.now,
+        "created_at": effects.now,
+    }
     survey = effects.add(
         Insert(
             surveys,
             {
+                "episode_id": effects.add(Insert(episodes, visit)),
                 "conversation_id": effects.conversation_id,
                 "contact_id": effects.contact_id,
                 "address_id": effects.address_id,
