@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench rasa-check lock clean
+.PHONY: help setup run test check fmt bench bench-shared soak rasa-check lock clean
 
 help: ## list the habits
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from requirements.lock, with earful in it
 
@@ -37,6 +37,12 @@ fmt: $(READY) ## format and sort imports
 
 bench: $(READY) ## speed, as ratios to a floor measured in the same run
 	@$(BIN)/python -m bench
+
+bench-shared: $(READY) ## the same on PostgreSQL and Redis, a gateway and one and two workers
+	@PYTHONPATH=tests $(BIN)/python -m bench.shared
+
+soak: $(READY) ## a quarter of an hour of faults under load; memory and open files stay flat
+	@PYTHONPATH=tests $(BIN)/python -m bench.soak
 
 rasa-check: $(READY) ## the assistant under a real Rasa 3.6, beside our engine (2.7 GB, minutes)
 	@$(BIN)/python -m bench.rasa

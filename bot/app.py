@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
 
 from bot import api, desk
 from bot import content as contents
+from bot import running as at_work
 from bot.accounts import adapters_of
 from bot.actions.registry import executor
 from bot.alone import alone_on
@@ -36,14 +36,13 @@ from bot.loop.closer_look import PATIENCE, Closer, CloserLook
 from bot.loop.commenting import Commenting
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
-from bot.loop.following import Following
+from bot.loop.figures import Figures
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.local import LocalModel
 from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
-from bot.loop.polling import Polled, poll
 from bot.loop.relationships import Relationships
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
@@ -68,28 +67,20 @@ from storage.database import Database, open_database
 from storage.schema import upgrade
 from storage.stream import Stream, client
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from bot.tracing import Collector
 
-TICK = 0.5
-"""Seconds between two looks at the timers."""
+log = structlog.get_logger()
 
 GONE = Capabilities(text_limit=4_000)
 """Of a channel that was taken out of the settings: its conversations still hear their timers; nothing is sent."""
 
-RELATIONSHIPS = 5.0
-"""Seconds between two batches of customers who are decided on for a scheduled survey."""
-
-SWEEP = 5.0
-"""Seconds between two sweeps for what was left behind."""
-
-RELEASE = 15.0
-"""Seconds between two looks for customers whom their agent leaves waiting."""
-
-ASSIGN = 1.0
-"""Seconds between two looks for whom to give those who wait."""
 
 _IN_ONE = ("release", "assign")
 """What one process at a time does: two would be in each other's way."""
+
+running = at_work.running
+"""Makes a service work: the other half of `opened`."""
 
 Adapters = Mapping[tuple[str, str], Adapter[Any]]
 
@@ -142,11 +133,18 @@ async def opened(
         shared = not database.url.startswith("sqlite")
         if shared:
             await same_secret(database, secret, given=settings.secret is not None)
-        shares = Shares(database if shared else None, works=role != "gateway", exclusive=(*_polled(made), *_IN_ONE))
+        shares = Shares(
+            database if shared else None, works=role != "gateway", exclusive=(*at_work.polled(made), *_IN_ONE)
+        )
         redis = client(settings.redis_url) if shared and settings.redis_url else None
         space = await identity(database) if redis else ""
         buckets = Buckets(redis, space) if redis else None
-        service = wire(settings, clock or SystemClock(), database, content, made, mind, secret, shares, buckets)
+        collector = traced(settings, role)
+        if collector:
+            stack.push_async_callback(asyncio.to_thread, collector.close)
+        service = wire(
+            settings, clock or SystemClock(), database, content, made, mind, secret, shares, buckets, Figures(collector)
+        )
         service.role = role
         if redis:
             router, told = service.router, service.live.changed
@@ -168,6 +166,15 @@ def articles(content: Content) -> list[Article]:
         for entry in content.knowledge
         for language, words in entry.languages.items()
     ]
+
+
+def traced(settings: Settings, role: Role) -> Collector | None:
+    """Where traces go, if they are wanted."""
+    if not settings.traces_url:
+        return None
+    from bot.tracing import Collector  # noqa: PLC0415 - a quarter of a second that only traces should cost
+
+    return Collector(settings.traces_url, role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +213,14 @@ def wire(
     secret: bytes,
     shares: Shares | None = None,
     shared: Buckets | None = None,
+    figures: Figures | None = None,
 ) -> Service:
     """Every part given what it needs. Without `shares` everything is this process's. `shared`: send rates that all
     processes keep."""
     links = Links(settings.address, secret)
     live = Live()
     lanes = Lanes()
-    shares = shares or Shares(None)
+    shares, figures = shares or Shares(None), figures or Figures()
     router = Router(shares, lanes.wake, lambda places: delivery.hint(places), live.changed)  # noqa: PLW0108 - made below
     desk = Desk(content.departments, content.deadlines, content.calendar, links)
     asking = Asking(content.surveys, desk, links, content.notices, mind.typed_rating)
@@ -242,8 +250,9 @@ def wire(
         mine=lambda place: shares.mine(lane_of_place(place)),
         shared=shared,
         members=lambda: shares.members,
+        figures=figures,
     )
-    turns = Turns(database, clock, policy, lanes, router.hint, router.changed, shares.mine)
+    turns = Turns(database, clock, policy, lanes, router.hint, router.changed, shares.mine, figures)
     people = People(database, turns, asking, content.notices)
     patience = timedelta(minutes=settings.agent_patience_minutes)
 
@@ -261,7 +270,7 @@ def wire(
         links=links,
         live=live,
         lanes=lanes,
-        intake=Intake(database, clock, router.wake),
+        intake=Intake(database, clock, router.wake, figures=figures),
         policy=policy,
         turns=turns,
         timers=Timers(database, clock, router.wake),
@@ -273,9 +282,10 @@ def wire(
         relationships=Relationships(database, clock, asking, reaches),
         second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer, shares.mine),
         casework=Casework(database, turns, asking, content.notices, reaches),
-        ticking=Ticking(database, clock, desk.house, live.changed),
+        ticking=Ticking(database, clock, desk.house, router.changed),
         shares=shares,
         router=router,
+        figures=figures,
         counts=mind.counts,
     )
 
@@ -285,102 +295,3 @@ def web_application(service: Service) -> web.Application:
     if service.role == "worker":
         return application(service, [health.routes])
     return application(service, [hooks.routes, health.routes, chat.routes, pages.routes, desk.routes, api.routes])
-
-
-@contextlib.asynccontextmanager
-async def running(service: Service) -> AsyncIterator[None]:
-    """The loop at work: turns, delivery, timers, sweeps. At the end what is under way is finished, and what others can
-    go on with is given to them."""
-    work: dict[str, Coroutine[Any, Any, None]] = {}
-    last: list[asyncio.Task[None]] = []
-    if not service.shares.all:
-        work |= _together(service)
-    if service.role != "gateway":
-        work |= {
-            "turns": service.turns.run(),
-            "sweep-inbox": _sweep_inbox(service),
-            "sweep-outbox": _again(SWEEP, service.delivery.sweep),
-            "timers": _again(TICK, service.timers.fire),
-            "deadlines": _again(TICK, service.ticking.tick),
-            "second-look": service.second_look.run(),
-            "release": _again(RELEASE, _in_one(service, "release", service.passing.release)),
-            "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),
-            "relationships": _again(RELATIONSHIPS, service.relationships.run_due),
-        }
-        for name, polled in _polled(service.adapters).items():
-            work[name] = poll(polled, service.intake, partial(service.shares.only_me, name))
-        last.append(asyncio.create_task(service.delivery.run(), name="delivery"))
-    tasks = [asyncio.create_task(each, name=name) for name, each in work.items()]
-    service.works = frozenset(work) | {task.get_name() for task in last}
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        service.delivery.stop()  # last: what turns said until now is still sent
-        await asyncio.gather(*last, return_exceptions=True)
-
-
-def _together(service: Service) -> dict[str, Coroutine[Any, Any, None]]:
-    """What a process does to share its work with others."""
-    stream, shares = service.router.stream, service.shares
-    following = Following(
-        service.database,
-        service.turns,
-        service.delivery,
-        service.live.changed,
-        lambda: stream is not None and stream.well,
-        works=service.role != "gateway",
-        faces=service.role != "worker",
-    )
-
-    def moved() -> None:
-        service.lanes.keep(shares.mine)
-        following.at_once()
-
-    shares.moved = moved
-    work = {"shares": shares.run(), "following": following.run()}
-    if stream is not None:
-        stream.came_back = following.at_once
-        work["stream"] = stream.run()
-    return work
-
-
-def polling(channel: str, account: str) -> str:
-    """What asking this account's platform is called among leases and tasks."""
-    return f"poll:{channel}:{account}"
-
-
-def _polled(adapters: Adapters) -> dict[str, Polled]:
-    return {polling(*key): each for key, each in adapters.items() if isinstance(each, Polled) and each.polls}
-
-
-async def _sweep_inbox(service: Service) -> None:
-    """On SQLite nobody else can be working on what is found at the start: it is taken up at once."""
-    if service.database.url.startswith("sqlite"):
-        with contextlib.suppress(Exception):  # the next sweep finds the same
-            await service.turns.sweep(None)
-    await _again(SWEEP, service.turns.sweep)
-
-
-async def _again(seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-    """Do `work` now and every so many seconds. An outage of the database passes; it is logged and outlived."""
-    while True:
-        try:
-            await work()
-        except Exception as error:
-            log.error("background work failed; it is tried again", work=work.__qualname__, error=type(error).__name__)
-        await asyncio.sleep(seconds)
-
-
-def _in_one(
-    service: Service, name: str, work: Callable[[], Coroutine[Any, Any, Any]]
-) -> Callable[[], Coroutine[Any, Any, None]]:
-    """`work`, where it is this process that does what is called `name`."""
-
-    async def do() -> None:
-        if service.shares.only_me(name):
-            await work()
-
-    return do

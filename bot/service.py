@@ -15,6 +15,7 @@ from bot.loop.assigning import Assigning
 from bot.loop.casework import Casework
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
+from bot.loop.figures import Figures
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
 from bot.loop.passing import Passing
@@ -61,6 +62,7 @@ class Service:
     casework: Casework
     shares: Shares
     router: Router
+    figures: Figures
     role: Role = "all"
     works: frozenset[str] = frozenset()
     """The tasks, by name, without which this process does not do its part."""

@@ -54,6 +54,7 @@ class Settings(EngineSettings):
     text_limit: int = Field(4_000, ge=100, description="Characters of a customer's message that are understood.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")
     log_format: str = Field("console", pattern="^(console|json)$", description="console, or json a line.")
+    traces_url: str = Field("", description="Where traces go: an OpenTelemetry collector, http://host:4318.")
     frame_origins: tuple[str, ...] = Field((), description="Websites that may embed the chat; empty: any.")
     agent_patience_minutes: int = Field(
         15,
@@ -84,7 +85,7 @@ class Settings(EngineSettings):
             raise ValueError(f"'{value}' is not a language of the assistant: use zh or en")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "traces_url")
     @classmethod
     def _url(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):

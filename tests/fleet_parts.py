@@ -70,12 +70,14 @@ def _children(pid: int) -> list[int]:
 
 
 class Postgres:
-    """A PostgreSQL over TCP, by itself, with fsync off: only a crash of the whole machine would need it."""
+    """A PostgreSQL over TCP, by itself; fsync is off unless it is `durable`: only a crash of the whole machine would
+    need it."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, *, durable: bool = False) -> None:
         place.mkdir(mode=0o755)
         self._server = PostgresServer(place, cleanup_mode=None)
         self._place = place
+        self._fsync = "on" if durable else "off"
         self.port = free_port()
         self.process: Process | None = None
 
@@ -89,7 +91,7 @@ class Postgres:
     async def start(self) -> None:
         await asyncio.to_thread(self._server.ensure_pgdata_inited)
         command = [str(self.bin / "postgres"), "-D", str(self._place), "-h", "127.0.0.1", "-p", str(self.port)]
-        command += ["-k", "", "-c", "fsync=off", "-c", "max_connections=200"]
+        command += ["-k", "", "-c", f"fsync={self._fsync}", "-c", "max_connections=200"]
         log = (self._place.parent / "postgres.log").open("ab")
         self.process = Process(
             await asyncio.create_subprocess_exec(*command, user=self._server.system_user, stdout=log, stderr=log)
@@ -378,8 +380,8 @@ def once_and_in_order(rows: Sequence[tuple[str, str]], arrived: Sequence[str]) -
 
 
 @contextlib.asynccontextmanager
-async def postgres(place: Path) -> AsyncIterator[Postgres]:
-    server = Postgres(place / "postgres")
+async def postgres(place: Path, *, durable: bool = False) -> AsyncIterator[Postgres]:
+    server = Postgres(place / "postgres", durable=durable)
     await server.start()
     try:
         yield server

@@ -37,9 +37,11 @@ async def test_health_readiness_and_metrics_say_how_it_is(place: Site) -> None:
         told = await answer.text()
     assert 'earful_events_total{channel="web",what="chat_accepted"} 2.0' in told
     assert 'earful_inbox_waiting{channel="web"} 1.0' in told
-    assert "earful_inbox_oldest_seconds 90.0" in told
+    assert 'earful_inbox_oldest_seconds{channel="web"} 90.0' in told
     assert 'earful_conversations_with_people{owner="queue"} 1.0' in told
-    assert 'earful_sends_total{outcome="sent"} 1.0' in told
+    assert 'earful_sends_total{channel="web",outcome="sent"} 1.0' in told
+    assert 'earful_stage_seconds_count{channel="web",stage="turn"} 1.0' in told
+    assert 'earful_stage_seconds_count{channel="web",stage="intake"} 2.0' in told
     assert "earful_chat_sockets 1.0" in told
     assert "secret" not in told
     assert guest.visitor.id not in told

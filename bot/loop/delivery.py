@@ -24,6 +24,7 @@ from sqlalchemy import Connection
 
 from bot.clock import Clock
 from bot.loop import outbox as rows
+from bot.loop.figures import Figures
 from bot.loop.outbox import Result
 from bot.loop.planner import Waiting, backoff, refusal
 from bot.loop.rates import Gate, Granted, Rates, Shared
@@ -88,6 +89,7 @@ class Delivery:
         mine: Callable[[Place], bool] = lambda _: True,
         shared: Shared | None = None,
         members: Callable[[], int] = lambda: 1,
+        figures: Figures | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -110,7 +112,8 @@ class Delivery:
         self._tasks: set[asyncio.Task[None]] = set()
         self._some = asyncio.Event()
         self._stopping = False
-        self.counts: dict[str, int] = {}
+        self._figures = figures or Figures()
+        self.counts: Counter[tuple[str, str]] = Counter()  # by (outcome, channel)
 
     # ---- running ----
 
@@ -318,7 +321,8 @@ class Delivery:
             result = Result(row, "unknown", "unknown", f"fault: {type(error).__name__}")
         result.at = self._clock.now()
         result.milliseconds = 1000 * (time.monotonic() - started)
-        self.counts[result.outcome] = self.counts.get(result.outcome, 0) + 1
+        self.counts[result.outcome, row.channel] += 1
+        self._figures.sent(row.place, result.outcome, row.id, result.milliseconds / 1000)
         self._finished.append(result)
         self._some.set()
 

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.clock import Clock
 from bot.loop.events import encode, lane_of
+from bot.loop.figures import Figures
 from bot.loop.rotation import Rotation
 from channels.base import AnyEvent, Malformed, Unknown
 from storage.database import Database, is_outage
@@ -56,7 +57,13 @@ class Intake:
     account up to three times what is free after, so that a flood in one never closes the others."""
 
     def __init__(
-        self, database: Database, clock: Clock, wake: Callable[[Iterable[str]], None], *, limit: int = LIMIT
+        self,
+        database: Database,
+        clock: Clock,
+        wake: Callable[[Iterable[str]], None],
+        *,
+        limit: int = LIMIT,
+        figures: Figures | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -66,6 +73,7 @@ class Intake:
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._of_lane: Counter[str] = Counter()
         self._total = 0
+        self._figures = figures
         self._began: float | None = None
         self._flushing: asyncio.Task[None] | None = None
 
@@ -91,7 +99,7 @@ class Intake:
             }
             for event in events
         ]
-        of = channel, account
+        of, began = (channel, account), asyncio.get_running_loop().time()
         self._admit(of, rows)
         call = _Call(rows, asyncio.get_running_loop().create_future())
         self._pending.add(of, call)
@@ -105,6 +113,9 @@ class Intake:
                 await call.done
         except TimeoutError:
             raise Overloaded from None
+        if self._figures:
+            seconds = asyncio.get_running_loop().time() - began
+            self._figures.accepted(channel, account, [row["dedupe_key"] for row in rows], seconds)
 
     def _admit(self, of: tuple[str, str], rows: list[Row]) -> None:
         """Raises Overloaded where the database is behind, or this sender has its share waiting."""

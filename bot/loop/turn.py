@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.clock import Clock
 from bot.loop.apply import apply
 from bot.loop.effects import Effects
+from bot.loop.figures import Figures
 from bot.loop.lanes import Lanes
 from bot.loop.state import Heard, LaneState, load
 from channels.base import Capabilities
@@ -84,6 +85,7 @@ class Turns:
         hint: Callable[[Iterable[tuple[str, str, str]]], None],
         changed: Callable[[Iterable[str]], None] = lambda _: None,
         mine: Callable[[str], bool] = lambda _: True,
+        figures: Figures | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -93,6 +95,7 @@ class Turns:
         self._changed = changed
         self._mine = mine
         self._looked_upto = ""
+        self._figures = figures or Figures()
         self.turns = 0
         self._later: set[asyncio.Task[None]] = set()
 
@@ -223,7 +226,7 @@ class Turns:
         waiting = {state.lane: later for state, later in decided if isinstance(later, Later)}
         failed = [(state, why) for state, why in decided if isinstance(why, Exception) and state.lane not in waiting]
         try:
-            await self._apply(good)
+            await self._apply(good, started)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -238,11 +241,15 @@ class Turns:
         log.debug("turns", lanes=len(heard), failed=len(failed), ms=round(1000 * (time.perf_counter() - started), 1))
         return waiting
 
-    async def _apply(self, batch: Sequence[Effects]) -> None:
+    async def _apply(self, batch: Sequence[Effects], began: float | None = None) -> None:
         if not batch:
             return
+        began = time.perf_counter() if began is None else began
         await self._database.write(lambda connection: apply(connection, batch))
         self._tell(batch)
+        now, seconds = self._clock.now(), time.perf_counter() - began
+        for effects in batch:
+            self._figures.turned(effects, now, seconds)
 
     async def _apply_one(self, effects: Effects) -> Exception | None:
         """Apply a lane of a failing batch by itself. What it failed with: Conflict for a moved version, IntegrityError

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select, text
 
+from bot.loop.figures import BOUNDS
 from bot.service import SERVICE, Service
 from bot.web.limits import LIMITS
+from bot.web.server import CLOSING
 from storage.sets import among, other_than
 from storage.tables import conversations, inbox, outbox
 
@@ -39,14 +43,20 @@ async def healthz(request: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """200 if the database answers and the loop is at work, else 503 with which of them does not."""
+    """200 if the database answers, every task of this process is at work and it is not about to stop, else 503 with
+    what is not so. Redis is told and does not count: nothing needs it."""
     service = request.app[SERVICE]
     found = {
         "database": await _answers(service),
         "loop": {task.get_name() for task in asyncio.all_tasks()} >= (service.works or LOOP),
     }
     body = {name: "ok" if well else "failing" for name, well in found.items()}
-    return web.json_response(body, status=200 if all(found.values()) else 503)
+    if request.app[CLOSING].is_set():
+        body["stopping"] = "yes"
+    if service.router.stream:
+        body["redis"] = "ok" if service.router.stream.well else "away"
+    well = all(found.values()) and "stopping" not in body
+    return web.json_response(body, status=200 if well else 503)
 
 
 @routes.get("/metrics")
@@ -76,11 +86,14 @@ async def _answers(service: Service) -> bool:
     return True
 
 
+_Oldest = Mapping[str, tuple[int, datetime]]
+"""By channel: how many wait, and since when the oldest does."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    inbox: Mapping[str, int]
-    oldest: datetime | None
-    outbox: Mapping[str, int]
+    inbox: _Oldest
+    outbox: _Oldest
     owners: Mapping[str, int]
 
 
@@ -93,10 +106,14 @@ def _waiting(connection: Connection) -> _Waiting:
         statement = select(named, func.count()).where(*where).group_by(named)
         return {str(row[0]): int(row[1]) for row in connection.execute(statement)}
 
+    def oldest(column: ColumnElement[str], at: ColumnElement[datetime], where: ColumnElement[bool]) -> _Oldest:
+        named = func.coalesce(column, literal_column("''"))
+        statement = select(named, func.count(), func.min(at)).where(where).group_by(named)
+        return {str(row[0]): (int(row[1]), row[2]) for row in connection.execute(statement)}
+
     return _Waiting(
-        inbox=counted(inbox.c.channel, unread),
-        oldest=connection.execute(select(func.min(inbox.c.received_at)).where(unread)).scalar(),
-        outbox=counted(outbox.c.channel, among(outbox.c.state, "queued", "sending")),
+        inbox=oldest(inbox.c.channel, inbox.c.received_at, unread),
+        outbox=oldest(outbox.c.channel, outbox.c.created_at, among(outbox.c.state, "queued", "sending")),
         owners=counted(conversations.c.owner, other_than(conversations.c.owner, "bot")),
     )
 
@@ -117,23 +134,48 @@ def _counted(service: Service, sockets: int) -> Iterable[Metric]:
         what, _, channel = name.partition(".")
         events.add_metric([what, channel], number)
     yield events
-    sends = CounterMetricFamily("earful_sends", "Attempts to send, by outcome.", labels=["outcome"])
-    for outcome, number in sorted(service.delivery.counts.items()):
-        sends.add_metric([outcome], number)
+    sends = CounterMetricFamily("earful_sends", "Attempts to send, by outcome.", labels=["outcome", "channel"])
+    for (outcome, channel), number in sorted(service.delivery.counts.items()):
+        sends.add_metric([outcome, channel], number)
     yield sends
+    dead = CounterMetricFamily("earful_dead_letters", "Events given up after several attempts.", labels=["channel"])
+    for channel, number in sorted(service.figures.dead.items()):
+        dead.add_metric([channel], number)
+    yield dead
+    took = HistogramMetricFamily(
+        "earful_stage_seconds",
+        "intake: until an event is committed; turn: from there until its turn is; send: one attempt.",
+        labels=["stage", "channel"],
+    )
+    for (stage, channel), histogram in sorted(service.figures.stages.items()):
+        bounds = ["+Inf" if math.isinf(bound) else str(bound) for bound in BOUNDS]
+        sums = accumulate(histogram.counts)
+        took.add_metric([stage, channel], list(zip(bounds, sums, strict=True)), histogram.total)
+    yield took
+    yield GaugeMetricFamily(
+        "earful_parts", "Parts of the lanes that this process works, of 64.", len(service.shares.parts)
+    )
+    yield GaugeMetricFamily("earful_workers", "Processes that work, as this one knows.", service.shares.members)
+    if service.router.stream:
+        yield GaugeMetricFamily("earful_redis_up", "Whether Redis answers.", int(service.router.stream.well))
     yield CounterMetricFamily("earful_turns", "Turns of conversations.", value=service.turns.turns)
     yield GaugeMetricFamily("earful_chat_sockets", "Open web chats.", value=sockets)
 
 
 def _stored(waiting: _Waiting, now: datetime) -> Iterable[Metric]:
-    for name, words, label, figures in (
-        ("earful_inbox_waiting", "Events that wait for their turn.", "channel", waiting.inbox),
-        ("earful_outbox_waiting", "Messages that wait to be sent.", "channel", waiting.outbox),
-        ("earful_conversations_with_people", "Conversations in the queue or with an agent.", "owner", waiting.owners),
+    for name, words, waits in (
+        ("inbox", "Events that wait for their turn", waiting.inbox),
+        ("outbox", "Messages that wait to be sent", waiting.outbox),
     ):
-        family = GaugeMetricFamily(name, words, labels=[label])
-        for value, number in sorted(figures.items()):
-            family.add_metric([value], number)
-        yield family
-    age = max(0.0, (now - waiting.oldest).total_seconds()) if waiting.oldest else 0.0
-    yield GaugeMetricFamily("earful_inbox_oldest_seconds", "Age of the oldest event that waits.", value=age)
+        count = GaugeMetricFamily(f"earful_{name}_waiting", f"{words}.", labels=["channel"])
+        age = GaugeMetricFamily(f"earful_{name}_oldest_seconds", f"{words}: age of the oldest.", labels=["channel"])
+        for channel, (number, since) in sorted(waits.items()):
+            count.add_metric([channel], number)
+            age.add_metric([channel], max(0.0, (now - since).total_seconds()))
+        yield count
+        yield age
+    people = "Conversations in the queue or with an agent."
+    family = GaugeMetricFamily("earful_conversations_with_people", people, labels=["owner"])
+    for owner, number in sorted(waiting.owners.items()):
+        family.add_metric([owner], number)
+    yield family
