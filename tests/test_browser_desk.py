@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import browser_parts
 import pytest
 from browser_parts import NEEDS_CHROMIUM, PHONE
-from desk_parts import Agent, Place, opened
-from playwright.async_api import Browser, BrowserContext, Page, Route, WebSocketRoute, expect
+from desk_parts import Place, opened
+from desk_screens import Screen, desk_of
+from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 from web_parts import START
 
 from bot import app
@@ -35,28 +35,6 @@ async def place(sqlite: Database) -> AsyncIterator[Place]:
         yield place
 
 
-class Screen(browser_parts.Screen):
-    """The desk on a screen."""
-
-    async def count(self, selector: str, number: int) -> None:
-        await expect(self.page.locator(selector)).to_have_count(number)
-
-
-async def desk_of(browser: Browser, place: Place, agent: Agent, language: str = "en", **more: Any) -> Screen:
-    """The agent's desk, open."""
-    context: BrowserContext = await browser.new_context(locale="en-GB", **more)
-    (cookie,) = [each for each in agent.session.cookie_jar if each.key == COOKIE]
-    await context.add_cookies(
-        [
-            {"name": COOKIE, "value": cookie.value, "url": place.origin},
-            {"name": "earful_lang", "value": language, "url": place.origin},
-        ]
-    )
-    screen = Screen(await context.new_page())
-    await screen.page.goto(f"{place.origin}/desk")
-    return screen
-
-
 async def test_a_first_day_at_the_desk(browser: Browser, tmp_path: Path) -> None:
     """The whole service: the one-time password, a customer at the chat who asks for a person, the answer that they
     see, handing back, and resolving, after which they are asked for a rating."""
@@ -72,7 +50,9 @@ async def test_a_first_day_at_the_desk(browser: Browser, tmp_path: Path) -> None
             await customer.page.locator("#words").fill("I want to talk to a real person, please")
             await customer.page.keyboard.press("Enter")
 
-            agent = Screen(await (await browser.new_context(locale="en-GB")).new_page())
+            at_work = await browser.new_context(locale="en-GB")
+            await at_work.add_init_script("localStorage.setItem('earful.undo', 'off')")
+            agent = Screen(await at_work.new_page())
             page = agent.page
             await sign_in(page, origin, one_time)
 
@@ -96,7 +76,8 @@ async def test_a_first_day_at_the_desk(browser: Browser, tmp_path: Path) -> None
 
             await page.keyboard.press("Escape")
             await page.keyboard.press("b")
-            await page.get_by_role("button", name="Back to the bot").last.click()
+            await page.locator("#summary").fill("A late parcel; refund promised")
+            await page.locator("#yes").click()
             await expect(page.locator(".toast")).to_contain_text("Back with the bot")
             await expect(customer.page.get_by_role("log")).to_contain_text("My colleague is done here")
 
@@ -138,7 +119,7 @@ async def resolve(page: Page, customer: Page) -> None:
 
 
 async def test_two_agents_reach_for_one_customer(browser: Browser, place: Place) -> None:
-    """Ten rounds: one has the customer, the other reads who it is and may watch."""
+    """Twenty rounds: one has the customer, the other reads who it is and may watch."""
     ann, bob = await place.agent("Ann"), await place.agent("Bob")
     desks = [await desk_of(browser, place, agent) for agent in (ann, bob)]
     both = asyncio.Barrier(2)
@@ -149,7 +130,7 @@ async def test_two_agents_reach_for_one_customer(browser: Browser, place: Place)
 
     for desk in desks:
         await desk.page.route("**/claim", hold)
-    for n in range(10):
+    for n in range(20):
         await place.say("a person please", f"v{n}", settle=False)
         for desk in desks:
             await desk.page.keyboard.press("1")

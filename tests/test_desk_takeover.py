@@ -14,7 +14,7 @@ from channels.base import Outgoing, Rejected, Sent
 from storage import tables
 from storage.database import Database
 
-RACES = 200
+RACES = 500
 
 
 @pytest.fixture
@@ -24,14 +24,15 @@ async def place(database: Database) -> AsyncIterator[Place]:
 
 
 async def test_of_two_agents_one_wins_and_the_other_is_told_who(place: Place) -> None:
-    """Two hundred conversations, two claims of each at the same moment."""
+    """Five hundred conversations on either database, two claims of each at the same moment."""
     ann, bob = await place.agent("Ann"), await place.agent("Bob")
     for n in range(RACES):
         await place.say("a person please", f"v{n}", settle=False)
     await place.service.settle()
     talks = [row["id"] for row in await place.rows(tables.conversations)]
     assert len(talks) == RACES
-    for n, talk in enumerate(talks):
+
+    async def race(n: int, talk: int) -> None:
         first, second = (ann, bob) if n % 2 else (bob, ann)
         claims = [agent.post(f"conversations/{talk}/claim") for agent in (first, second)]
         found = await asyncio.gather(*claims)
@@ -39,6 +40,9 @@ async def test_of_two_agents_one_wins_and_the_other_is_told_who(place: Place) ->
         winner = (first, second)[[status for status, _ in found].index(200)]
         (lost,) = (body for status, body in found if status == 409)
         assert lost == {"error": "taken", "message": f"{winner.name} has already taken this conversation"}
+
+    for start in range(0, RACES, 20):
+        await asyncio.gather(*(race(n, talks[n]) for n in range(start, min(start + 20, RACES))))
     owners = {row["id"]: (row["owner"], row["owner_epoch"]) for row in await place.rows(tables.conversations)}
     assert set(owners.values()) == {("agent", 2)}
     claimed = [row for row in await place.rows(tables.messages) if row["text"] == "claimed"]

@@ -47,7 +47,8 @@ def test_whatever_the_house_knows_has_a_name_here() -> None:
 def test_nothing_is_kept_that_is_never_said() -> None:
     """A text that nobody asks for is one that nobody looks after."""
     headings = [f".{ending}" for ending in re.findall(r"section ~ '\.(\w+)'", PAGES)]
-    sections = set(re.findall(r"[`\"](\w+)\.\$\{", SCRIPTS)) | set(re.findall(r'f"(\w+)\.\{', CODE))
+    sections = set(re.findall(r"'(\w+)\.\w*' ~", PAGES))
+    sections |= set(re.findall(r"[`\"](\w+)\.\$\{", SCRIPTS)) | set(re.findall(r'f"(\w+)\.\{', CODE))
     unsaid = [
         key
         for key in words.texts()

@@ -87,6 +87,7 @@ def _cases(
                 "open": row.state not in SETTLED,
                 "urgency": row.urgency,
                 "department": department.said(language) if department else None,
+                "department_key": row.department,
                 "owner": row.owner_name,
                 "fields": row.fields,
                 "opened_at": row.opened_at,

@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 from aiohttp import web
 from markupsafe import Markup
+from sqlalchemy import select
 
 from bot.desk import guard
 from bot.desk.guard import minutes, same_origin
 from bot.desk.room import Room, room
 from bot.desk.table import routes
+from bot.desk.version import version
 from bot.desk.words import language_of, said, texts
 from bot.staff.door import TooManyAttempts, WrongCredentials
 from bot.staff.passwords import LONGEST, SHORTEST, WeakPassword
@@ -22,8 +24,14 @@ from bot.web.language import remember
 from bot.web.limits import sender
 from bot.web.rendering import environment
 from nlu.understanding import Language
+from storage.tables import staff
 
 _PAGES = Path(__file__).parent / "pages"
+_ELSEWHERE = frozenset(
+    ("account", "admin", "channels", "day", "figures", "house", "name", "password", "replies", "sheet", "tokens")
+)
+"""Sections that the console never says."""
+
 _FACES = ("/desk", "/insights")
 """Where signing in may lead: the faces that staff use."""
 
@@ -36,7 +44,11 @@ async def console(request: web.Request) -> web.StreamResponse:
     if member.must_change:
         raise web.HTTPSeeOther("/desk/password")
     language, here = language_of(request), room(request)
-    return page(request, "console", language, data=_data(_start(here, member, language)))
+    own = select(staff.c.department, staff.c.away).where(staff.c.id == member.id)
+    row = await here.service.database.read(lambda connection: connection.execute(own).one())
+    start = _start(here, member, language)
+    start["me"] |= {"department": row.department, "away": bool(row.away)}
+    return page(request, "console", language, data=_data(start))
 
 
 @routes.get("/desk/sign-in")
@@ -168,7 +180,7 @@ def _name(request: web.Request, name: str, status: int = 200, problem: str = "")
 
 
 def page(
-    request: web.Request, name: str, language: Language, status: int = 200, problem: str = "", **values: object
+    request: web.Request, name: str, language: Language, status: int = 200, problem: str = "", /, **values: object
 ) -> web.Response:
     """The page `pages/<name>.html` in a language. `said(key, ...)` in it is a text of `texts.yml`."""
 
@@ -177,7 +189,7 @@ def page(
 
     theme = request.cookies.get("earful_theme", "")
     given = {
-        "section": "page" if name == "console" else name,
+        "section": name if f"{name}.heading" in texts() else "page",
         "said": spoken,
         "language": language,
         "other": "en" if language == "zh" else "zh",
@@ -205,8 +217,13 @@ def _start(here: Room, member: Member, language: Language) -> dict[str, Any]:
         "zone": settings.time_zone,
         "company": settings.company,
         "channels": sorted({channel for channel, _ in here.service.adapters}),
+        "departments": [
+            {"key": key, "name": name.said(language)} for key, name in here.service.content.departments.names.items()
+        ],
+        "patience": settings.agent_patience_minutes,
+        "version": version(),
         "now": here.service.clock.now(),
-        "texts": {key: text.said(language) for key, text in texts().items()},
+        "texts": {key: text.said(language) for key, text in texts().items() if key.partition(".")[0] not in _ELSEWHERE},
     }
 
 

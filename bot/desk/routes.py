@@ -4,10 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.desk import answering, api, corrections, history, notes, pages, search, socket, team  # each adds its own
+from bot.desk import (  # each adds its own
+    admin,
+    answering,
+    api,
+    corrections,
+    history,
+    house,
+    notes,
+    pages,
+    search,
+    socket,
+    supervision,
+    team,
+)
 from bot.desk.table import routes
 from bot.web.server import static
 
 static(routes, "/desk/static", Path(__file__).parent / "static")
 
-__all__ = ["answering", "api", "corrections", "history", "notes", "pages", "routes", "search", "socket", "team"]
+__all__ = [
+    "admin",
+    "answering",
+    "api",
+    "corrections",
+    "history",
+    "house",
+    "notes",
+    "pages",
+    "routes",
+    "search",
+    "socket",
+    "supervision",
+    "team",
+]

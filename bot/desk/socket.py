@@ -12,6 +12,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bot.desk.guard import Problem, admitted, member_of, same_origin
 from bot.desk.room import Room, room
 from bot.desk.table import routes
+from bot.desk.version import version
 from bot.desk.words import language_of, said
 from bot.web.server import CLOSING
 
@@ -27,7 +28,7 @@ SIGNED_OUT = 4401
 
 @routes.get("/desk/ws")
 async def watch(request: web.Request) -> web.StreamResponse:
-    """Tells `{"type": "hello" | "tick"}` and `{"type": "changed", "conversations": [...], "all": bool}`."""
+    """Tells `{"type": "hello", "version"}`, `{"type": "tick"}` and `{"type": "changed", "conversations", "all"}`."""
     try:
         if not same_origin(request):
             raise Problem(403, "origin")
@@ -61,7 +62,7 @@ async def _tell(request: web.Request, here: Room, socket: web.WebSocketResponse,
     clock = asyncio.get_running_loop().time
     with contextlib.suppress(ConnectionError):
         async with here.board.seat(member) as seat:
-            await _send(socket, {"type": "hello"})
+            await _send(socket, {"type": "hello", "version": version()})
             looked = clock()
             while not socket.closed:
                 news = await seat.news(max(0.0, looked + TICK - clock()))

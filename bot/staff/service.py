@@ -128,16 +128,31 @@ async def set_password(
     return chosen
 
 
+async def place(
+    database: Database, clock: Clock, login: str, role: str, department: str | None, *, by: str = SYSTEM
+) -> None:
+    """Another role or department. Raises AccountError, also for the last administrator, who stays one."""
+    if role not in ROLES:
+        raise AccountError("bad_role", f"a role is one of {', '.join(ROLES)}, not '{role}'")
+    now = clock.now()
+
+    def work(connection: Connection) -> None:
+        found = _known(connection, folded(login))
+        if found.role == ADMIN and role != ADMIN and _last_admin(connection, found.id):
+            raise AccountError("last_admin", "this is the last administrator: make another one first")
+        connection.execute(update(staff).where(staff.c.id == found.id).values(role=role, department=department))
+        note(connection, now, by, "staff_placed", f"staff:{found.id}", {"role": role, "department": department})
+
+    await database.write(work)
+
+
 async def disable(database: Database, clock: Clock, login: str, *, by: str = SYSTEM) -> None:
     """No more sign-in, and every session ends. Raises AccountError for the last administrator."""
     now = clock.now()
 
     def work(connection: Connection) -> None:
         found = _known(connection, folded(login))
-        others = select(func.count()).where(
-            staff.c.role == "admin", staff.c.disabled_at.is_(None), staff.c.id != found.id
-        )
-        if found.role == "admin" and connection.execute(others).scalar_one() == 0:
+        if found.role == ADMIN and _last_admin(connection, found.id):
             raise AccountError("last_admin", "this is the last administrator: make another one first")
         connection.execute(update(staff).where(staff.c.id == found.id).values(disabled_at=now))
         sessions.end_all(connection, found.id)
@@ -183,6 +198,12 @@ def _name(name: str) -> str:
 
 def _anybody(connection: Connection) -> bool:
     return connection.execute(select(staff.c.id).limit(1)).first() is not None
+
+
+def _last_admin(connection: Connection, one: int) -> bool:
+    """Whether nobody but this one may administer."""
+    others = select(func.count()).where(staff.c.role == ADMIN, staff.c.disabled_at.is_(None), staff.c.id != one)
+    return connection.execute(others).scalar_one() == 0
 
 
 def _known(connection: Connection, login: str) -> Staff:

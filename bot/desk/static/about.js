@@ -4,7 +4,7 @@ import { h, icon, show } from "./dom.js";
 import { channelName, initial, nameOf, shade } from "./list.js";
 import { brief, date, full, has, moment, now, span, t } from "./words.js";
 
-/** The customer pane. `on.close()`. */
+/** The customer pane. `on.close()`, `on.before()`: what was said before. */
 export function makeAbout(pane, on) {
   const body = h("div.scroll", { tabindex: "0" });
   pane.append(h("header.top", null, h("button.plain.back", { type: "button", "aria-label": t("about.close"), onclick: () => on.close() }, icon("back")), h("h2", null, t("about.heading"))), body);
@@ -14,7 +14,7 @@ export function makeAbout(pane, on) {
       pane.classList.toggle("none", !talk);
       if (!talk) return body.replaceChildren();
       show(body, [{ row: { name: talk.conversation.name, id: talk.conversation.id }, customer: talk.customer }], () => "all", ({ row, customer }) =>
-        h("div", null, person(row, customer), section("cases", cases(customer)), section("ratings", ratings(customer)), others(customer)));
+        h("div", null, person(row, customer), section("cases", cases(customer)), section("ratings", ratings(customer)), others(customer, on.before)));
       return deadlines(body);
     },
   };
@@ -75,8 +75,8 @@ function ratings(customer) {
     each.answers.filter(Boolean).map((answer) => h("p.answer", { dir: "auto" }, answer)))));
 }
 
-function others(customer) {
+function others(customer, before) {
   if (!customer.conversations.length) return null;
-  return section("others", h("ul", null, customer.conversations.map((each) =>
-    h("li", null, h("a", { href: `#/${each.owner === "queue" ? "queue" : each.owner === "bot" ? "bot" : "team"}/${each.id}` }, icon(each.channel), channelName(each.channel), h("time", null, brief(each.active_at)))))));
+  return section("others", [h("button.button.wide", { type: "button", id: "before", onclick: before }, icon("clock"), t("about.before")), h("ul", null, customer.conversations.map((each) =>
+    h("li", null, h("a", { href: `#/${each.owner === "queue" ? "queue" : each.owner === "bot" ? "bot" : "team"}/${each.id}` }, icon(each.channel), channelName(each.channel), h("time", null, brief(each.active_at))))))]);
 }

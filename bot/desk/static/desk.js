@@ -1,30 +1,41 @@
 // The desk: what is shown, and what happens when something is pressed, or changes elsewhere.
 
-import { makeAbout, deadlines } from "./about.js";
 import { ended, Failed, get, newKey, post } from "./api.js";
 import { makeComposer } from "./composer.js";
 import { h, icon } from "./dom.js";
-import { makeList, seen, tick, VIEWS } from "./list.js";
+import { isView, makeList, nameOf, seen, tick, VIEWS } from "./list.js";
 import { watch } from "./live.js";
-import { confirm, makeMenu, sheet, signedOut, sound, toast } from "./menu.js";
+import { choices, confirm, makeMenu, notify, sheet, signedOut, sound, toast } from "./menu.js";
 import { makeTalk } from "./talk.js";
-import { me, now, t } from "./words.js";
+import { me, now, patience, t, version } from "./words.js";
 
 const desk = document.getElementById("desk");
-const state = { view: "queue", id: null, rows: [], counts: {}, next: null, pages: 1, loaded: false, stirred: new Set(), talk: null, pending: new Map() };
+const HOLD = 5; // seconds in which a reply may be taken back
+const state = { view: "queue", found: "", id: null, rows: [], counts: {}, next: null, pages: 1, loaded: false, stirred: new Set(), talk: null, pending: new Map() };
 const live = h("span.live", { role: "status" });
 
 ended.tell = signedOut;
 
-const composer = makeComposer({ send, act });
+// What is not needed at once comes when it is.
+let offering = null;
+const offers = async () => { offering ||= (await import("./offers.js")).makeOffers(composer, () => state.talk); return offering; };
+const dialogs = () => import("./dialogs.js");
+const composer = makeComposer({
+  send, act, note,
+  typed: async (noting) => { if (offering || /[/@]/.test(composer.field.value)) await quietly(async () => (await offers()).typed(noting)); },
+  choose: (event) => offering?.choose(event),
+  ready: () => quietly(async () => (await offers()).all()),
+  knowledge: () => quietly(async () => (await offers()).ask()),
+});
 const talk = makeTalk(document.getElementById("talk"), {
   composer,
-  on: { act, again, retry, earlier, details: () => pane(desk.dataset.pane === "about" ? "talk" : "about"), view: () => state.view, mayWrite },
+  on: { act, again, retry, undo, correct, earlier, details: () => pane(desk.dataset.pane === "about" ? "talk" : "about"), view: () => state.view, mayWrite },
 });
-const about = makeAbout(document.getElementById("about"), { close: () => pane("talk") });
+let beside = null; // the customer, once a conversation is open
+let about = null;
 const list = makeList(document.getElementById("lists"), {
-  menu: makeMenu(), live,
-  on: { filter: () => { state.pages = 1; state.loaded = false; state.rows = []; draw(); loadList(); }, more: () => { state.pages += 1; loadList(); } },
+  menu: makeMenu({ away }), live,
+  on: { search: (text) => { state.found = text; state.pages = 1; state.loaded = false; loadList(); }, filter: () => { state.pages = 1; state.loaded = false; state.rows = []; draw(); loadList(); }, more: () => { state.pages += 1; loadList(); } },
 });
 
 // ---- what is shown ----
@@ -41,7 +52,15 @@ function drawTalk(fresh = false) {
   const data = state.talk && { ...state.talk, pending: state.pending.get(state.id) || [] };
   talk.draw(data, fresh);
   if (state.talk) state.talk.grown = false;
-  about.draw(data);
+  if (about) about.draw(data);
+  else {
+    document.getElementById("about").classList.toggle("none", !data);
+    if (data && !beside) quietly(async () => {
+      beside = await import("./about.js");
+      about = beside.makeAbout(document.getElementById("about"), { close: () => pane("talk"), before });
+      drawTalk();
+    });
+  }
 }
 
 function pane(name) {
@@ -52,7 +71,7 @@ const wide = () => matchMedia("(min-width: 1180px)").matches;
 
 function route() {
   const [, view, id] = location.hash.split("/");
-  const wanted = VIEWS.includes(view) ? view : "queue";
+  const wanted = isView(view) ? view : "queue";
   const number = /^\d+$/.test(id || "") ? Number(id) : null;
   if (wanted !== state.view || !state.loaded) {
     Object.assign(state, { view: wanted, rows: [], next: null, pages: 1, loaded: false });
@@ -83,6 +102,7 @@ async function loadList(background = false) {
     for (let page = 0; page < state.pages && (page === 0 || found.next); page += 1) {
       if (found) query.set("after", found.next);
       found = await get(`conversations?${query}`, background);
+      if (state.found) found = { ...found, conversations: (await get(`search?${new URLSearchParams({ q: state.found })}`, background)).conversations, next: null };
       if (mine !== listing) return;
       for (const row of found.conversations) rows.set(row.id, row);
     }
@@ -118,6 +138,7 @@ async function loadTalk(id, fresh = false, background = false) {
 function read() {
   if (!state.talk) return;
   state.stirred.delete(state.id);
+  if (state.counts.mentions) post(`conversations/${state.id}/seen`).then(({ seen: some }) => { if (some) loadList(true); }, () => {});
   seen.mark(state.id, state.talk.messages.at(-1)?.id);
   draw();
 }
@@ -168,14 +189,19 @@ async function act(name) {
   const row = current();
   if (!row || acting) return;
   const claiming = name === "claim";
-  if (claiming ? owned() : !mayAct()) return;
-  if (!claiming) {
+  const passing = name === "transfer" && me.supervisor && row.owner === "queue";
+  if (claiming ? owned() : !mayAct() && !passing) return;
+  let given = {};
+  if (name === "transfer" || name === "hand_back") {
+    given = await quietly(async () => { const ask = await dialogs(); return name === "transfer" ? ask.whither(row) : ask.settled(); });
+    if (!given) return;
+  } else if (!claiming) {
     const closing = name === "resolve" && row.public ? "resolve_public" : `${name}_more`;
     if (!(await confirm(t(`ask.${name}`), t(`ask.${closing}`), t(`talk.${name}`)))) return;
   }
   acting = true;
   try {
-    await post(`conversations/${id}/${name.replace("_", "-")}`);
+    await post(`conversations/${id}/${name.replace("_", "-")}`, given);
     if (!claiming) toast(t(`done.${name === "resolve" ? (row.public ? "resolved_public" : "resolved") : name}`));
     if (claiming) {
       location.hash = `#/mine/${id}`;
@@ -206,13 +232,69 @@ function send(text) {
 
 async function deliver(id, message) {
   try {
-    const { id: stored } = await post(`conversations/${id}/messages`, { text: message.text, client_key: message.key });
+    const { id: stored } = await post(`conversations/${id}/messages`, { text: message.text, client_key: message.key, hold: choices.undo ? HOLD : 0 });
     Object.assign(message, { stored });
     if (id === state.id) await loadTalk(id);
   } catch (error) {
     message.pending = "not_saved";
     failed(error);
     if (id === state.id) await loadTalk(id, false, true);
+  }
+}
+
+/** A note among colleagues. Not saved, it is a draft again. */
+async function note(text) {
+  const { id } = state;
+  try {
+    await post(`conversations/${id}/whispers`, { text, client_key: newKey() });
+    if (id === state.id) await loadTalk(id);
+    talk.toEnd();
+  } catch (error) {
+    failed(error);
+    if (id === state.id && !composer.field.value) composer.insert(text);
+  }
+}
+
+/** The last reply that is still held here, or the one given, does not go out: its words are in the field again. */
+async function undo(message = state.talk?.messages.findLast((each) => each.staff === me.id && each.sent?.some((part) => Date.parse(part.held_until) > now()))) {
+  const { id } = state;
+  if (!message) return;
+  try {
+    const { text } = await post(`conversations/${id}/messages/${message.id}/take-back`);
+    if (id === state.id) composer.restore(text);
+    else composer.save(id, text);
+    toast(t("undo.done"));
+  } catch (error) {
+    failed(error);
+  }
+  if (id === state.id) loadTalk(id);
+}
+
+function correct(message) {
+  const { id } = state;
+  return quietly(async () => {
+    if (!(await (await dialogs()).correct(id, message))) return;
+    toast(t("correct.thanks"));
+    if (id === state.id) loadTalk(id);
+  });
+}
+
+function before() {
+  return quietly(async () => { if (state.id) await (await dialogs()).before(state.id); });
+}
+
+async function away(wanted) {
+  await quietly(async () => { await post("away", { away: wanted }); toast(t(wanted ? "done.away" : "done.back")); });
+}
+
+/** Do it; what fails is told. A file that is gone with an older version of this page says: load it anew. */
+async function quietly(work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof TypeError) toast(t("error.reload"), true);
+    else failed(error);
+    return null;
   }
 }
 
@@ -248,12 +330,18 @@ async function again(parts) {
 // ---- what changes elsewhere ----
 
 let soon = 0;
+let soonAt = 0;
 let link = "off";
 const queued = new Set();
 
-function refresh() {
+/** Read the list again: soon after what concerns this agent; at leisure, each desk at a time of its own, after what only
+ * changes how many wait. With hundreds of desks everybody's every change would otherwise be read by everybody. */
+function refresh(leisure = false) {
+  const at = Date.now() + (leisure ? 3000 + Math.random() * 3000 : 300);
+  if (soonAt && soonAt <= at) return;
   clearTimeout(soon);
-  soon = setTimeout(() => loadList(true), 300);
+  soonAt = at;
+  soon = setTimeout(() => { soonAt = 0; loadList(true); }, at - Date.now());
 }
 
 watch({
@@ -266,22 +354,26 @@ watch({
     for (const each of conversations) {
       const own = each.owner === "agent" && each.agent === me.id;
       if (own && (each.id !== state.id || document.hidden)) {
-        if (!state.stirred.has(each.id)) sound.play();
+        if (!state.stirred.has(each.id)) { sound.play(); notify(t("notify.mine")); }
         state.stirred.add(each.id);
       }
       if (each.owner !== "queue") queued.delete(each.id);
       else if (!queued.has(each.id)) {
         queued.add(each.id);
         sound.play();
+        notify(t("notify.queue"));
       }
       if (each.id === state.id) loadTalk(each.id, false, true);
     }
     const listed = new Set(state.rows.map((row) => row.id));
-    if (state.view === "bot" || conversations.some((each) => each.owner !== "bot" || listed.has(each.id))) refresh();
+    const own = (each) => listed.has(each.id) || each.agent === me.id || (each.owner === "queue" && state.view === "queue" && !state.next);
+    if (state.view === "bot" || state.view === "mentions" || conversations.some(own)) refresh();
+    else if (conversations.some((each) => each.owner !== "bot")) refresh(true);
     else draw();
   },
   state: (how) => { link = how; tellLive(how); },
   gone: signedOut,
+  hello: (told) => { if (told !== version) toast(t("error.reload"), true); },
 });
 
 function tellLive(how) {
@@ -291,7 +383,28 @@ function tellLive(how) {
   live.replaceChildren(h("i"), h("span", { class: how === "on" ? "sr" : "" }, t(`live.${how}`)));
 }
 
-setInterval(() => { tick(document); deadlines(document); }, 1000);
+setInterval(() => {
+  tick(document);
+  beside?.deadlines(document);
+  for (const each of document.querySelectorAll("[data-held]")) if (Date.parse(each.dataset.held) <= now()) each.remove();
+}, 1000);
+
+// Whoever leaves a customer waiting is reminded, at a third and at two thirds of the time after which the conversation
+// goes back to the queue.
+const reminded = new Map();
+setInterval(async () => {
+  if (!patience) return;
+  const rows = (await get("conversations?view=mine", true).catch(() => null))?.conversations || [];
+  for (const row of rows.filter((each) => each.last?.author === "customer")) {
+    const third = Math.min(2, Math.floor((now() - Date.parse(row.active_at)) / (patience * 20000)));
+    const key = `${row.last.id}.${third}`;
+    if (third < 1 || reminded.get(row.id) === key) continue;
+    reminded.set(row.id, key);
+    sound.play();
+    notify(t("notify.waiting"));
+    toast(t("idle.prompt", { name: nameOf(row), minutes: Math.round((now() - Date.parse(row.active_at)) / 60000), left: Math.max(1, Math.round(patience - (now() - Date.parse(row.active_at)) / 60000)) }), true);
+  }
+}, 30000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) read(); });
 
 // ---- keys ----
@@ -306,7 +419,7 @@ function step(by) {
 const KEYS = {
   j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1),
   c: () => act("claim"), e: () => act("resolve"), b: () => act("hand_back"), q: () => act("requeue"),
-  r: () => composer.focus(), i: () => pane(desk.dataset.pane === "about" ? "talk" : "about"),
+  r: () => composer.focus(), n: () => composer.note(), t: () => act("transfer"), h: () => before(), z: () => undo(), "/": () => list.search(), i: () => pane(desk.dataset.pane === "about" ? "talk" : "about"),
   f: () => document.getElementById("filters").togglePopover(), "?": sheet,
   Escape: () => { if (desk.dataset.pane === "about" && !wide()) pane("talk"); else if (state.id) location.hash = `#/${state.view}`; },
 };

@@ -1,10 +1,13 @@
 // The left: which conversations there are.
 
 import { h, icon, show } from "./dom.js";
-import { brief, channels, has, language, me, moment, now, t, ticking } from "./words.js";
+import { brief, channels, departments, has, language, me, moment, now, span, t, ticking } from "./words.js";
 
 export const VIEWS = ["queue", "mine", "team", "bot"];
-const ICONS = { queue: "queue", mine: "person", team: "people", bot: "bot" };
+const CALLED = "mentions";
+export const isView = (name) => VIEWS.includes(name) || name === CALLED;
+const ICONS = { queue: "queue", mine: "person", team: "people", bot: "bot", mentions: "at" };
+const MARKS = ["urgent", "high_value", "risk", "longest"];
 const REASONS = ["asked", "urgent", "anger", "misses", "high_value", "unhelpful", "unsure", "failure", "comment"];
 
 export const nameOf = (row) => row.name || t("row.visitor", { number: row.id });
@@ -39,9 +42,17 @@ function read() {
   }
 }
 
-/** The list pane. `on.filter(filters)`, `on.more()`, `menu`: the element at the top right. */
+/** The list pane. `on.filter(filters)`, `on.more()`, `on.search(text)`, `menu`: the element at the top right. */
 export function makeList(pane, { menu, live, on }) {
-  const filters = { channel: "", language: "", reason: "", urgent: "" };
+  const filters = { channel: "", department: "", language: "", reason: "", urgent: "", high_value: "", risk: "", longest: "" };
+  const field = h("input", { id: "search", type: "search", placeholder: t("search.placeholder"), "aria-label": t("search.label"), autocomplete: "off", maxlength: 100 });
+  const called = h("a.called", { href: "#/mentions", hidden: true });
+  let waiting = 0;
+  field.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(() => on.search(field.value.trim()), 250); });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.isComposing) { field.value = ""; on.search(""); field.blur(); event.preventDefault(); }
+    if (event.key === "ArrowDown") rows.querySelector("a.row")?.focus();
+  });
   const tabs = h("div.tabs");
   const rows = h("ol.rows", { id: "rows" });
   const more = h("button.button.wide", { type: "button", hidden: true, onclick: () => on.more() }, t("view.more"));
@@ -51,7 +62,7 @@ export function makeList(pane, { menu, live, on }) {
   const body = h("div.scroll", { tabindex: "-1" }, rows, empty, h("div.more", null, more));
   pane.append(
     h("header.top", null, h("img.mark", { src: "/web/static/mark.svg", alt: "", width: 26, height: 26 }), h("h1", null, t("page.title")), live, filterButton(), menu),
-    tabs, chips, closed, body,
+    h("div.find", { role: "search" }, icon("search"), field), tabs, called, chips, closed, body,
   );
 
   function filterButton() {
@@ -63,19 +74,20 @@ export function makeList(pane, { menu, live, on }) {
     };
     const box = h("div.pop.filters", { id: "filters", popover: "auto" },
       select("channel", channels.map((channel) => [channel, channelName(channel)])),
+      select("department", departments.map((each) => [each.key, each.name])),
       select("language", [["zh", t("language.zh")], ["en", t("language.en")]]),
       select("reason", REASONS.map((reason) => [reason, reasonName(reason)])),
-      h("label.check", null, h("input", { type: "checkbox", id: "filter-urgent", onchange: (event) => set("urgent", event.target.checked ? "1" : "") }), t("filter.urgent")));
+      MARKS.map((name) => h("label.check", null, h("input", { type: "checkbox", id: `filter-${name}`, onchange: (event) => set(name, event.target.checked ? "1" : "") }), t(`filter.${name}`))));
     pane.append(box);
     return h("button.plain", { type: "button", id: "filter", popovertarget: "filters", "aria-label": t("filter.open"), title: `${t("filter.open")} (F)` }, icon("filter"));
   }
 
   function set(name, value) {
     filters[name] = value;
-    const field = pane.querySelector(`#filter-${name}`);
-    if (field.type === "checkbox") field.checked = Boolean(value);
-    else field.value = value;
-    const words = { channel: channelName, language: (l) => t(`language.${l}`), reason: reasonName, urgent: () => t("filter.urgent") };
+    const choice = pane.querySelector(`#filter-${name}`);
+    if (choice.type === "checkbox") choice.checked = Boolean(value);
+    else choice.value = value;
+    const words = { channel: channelName, department: departmentName, language: (l) => t(`language.${l}`), reason: reasonName, ...Object.fromEntries(MARKS.map((mark) => [mark, () => t(`filter.${mark}`)])) };
     const used = Object.keys(filters).filter((each) => filters[each]);
     chips.replaceChildren(...used.map((each) => {
       const label = words[each](filters[each]);
@@ -96,9 +108,12 @@ export function makeList(pane, { menu, live, on }) {
 
   function drawRow(row) {
     const name = nameOf(row);
-    const waits = row.owner === "queue" && row.queued_at;
+    const since = row.owner === "queue" ? row.queued_at : row.owner === "agent" && row.last?.author === "customer" ? row.active_at : null;
     const tags = [];
     if (row.urgency) tags.push(h(`span.tag.${row.urgency.level}`, { title: t("row.case", { number: row.urgency.case }) }, icon("bang"), t(`urgency.${row.urgency.level}`)));
+    if (row.due) tags.push(h("span.tag.due-tag", { "data-by": row.due.at, title: t("row.case", { number: row.due.case }) }));
+    if (row.risk) tags.push(h("span.tag.important", { title: t(`risk.${row.risk}`) }, icon("frown"), t("row.risk")));
+    if (row.department) tags.push(h("span.tag", null, icon("people"), departmentName(row.department)));
     if (row.reason && row.owner !== "bot") tags.push(h("span.tag", null, reasonName(row.reason)));
     if (row.public) tags.push(h("span.tag", null, icon("public"), t("row.public")));
     if (row.view === "team" && row.agent) tags.push(h("span.tag", null, icon("person"), t("row.with", { name: row.agent.name })));
@@ -110,7 +125,7 @@ export function makeList(pane, { menu, live, on }) {
         h("span.first", null,
           h("b", { dir: "auto" }, name), row.high_value ? h("span.vip", { title: t("row.high_value") }, icon("star"), h("span.sr", null, t("row.high_value"))) : null,
           h("span.sr", null, `${channelName(row.channel)} `),
-          waits ? h("time.wait", { "data-since": row.queued_at, datetime: row.queued_at }) : h("time", { datetime: row.active_at }, brief(row.active_at))),
+          since ? h("time.wait", { "data-since": since, datetime: since }) : h("time", { datetime: row.active_at }, brief(row.active_at))),
         h("span.second", null, who ? h("em", null, who, language === "zh" ? "：" : ": ") : null, h("span", { dir: "auto" }, row.last ? row.last.text : "")),
         tags.length ? h("span.tags", null, tags) : null),
       row.unread ? h("i.dot", null, h("span.sr", null, t("row.unread"))) : null));
@@ -118,22 +133,27 @@ export function makeList(pane, { menu, live, on }) {
 
   return {
     filters,
+    search: () => { field.focus(); field.select(); },
     clear: () => Object.keys(filters).forEach((name) => filters[name] && set(name, "")),
     draw(state) {
       drawTabs(state);
       closed.hidden = !state.opens || state.view !== "queue";
       closed.textContent = closed.hidden ? "" : t("view.closed", { time: moment(state.opens) });
+      called.hidden = !state.counts.mentions;
+      if (!called.hidden) called.replaceChildren(icon("at"), t("view.called", { count: state.counts.mentions }));
+      if (state.view === CALLED) called.setAttribute("aria-current", "page");
+      else called.removeAttribute("aria-current");
       const marked = state.view === "queue" || state.view === "mine";
       show(rows, state.rows.map((row) => ({ ...row, view: state.view, open: row.id === state.id, unread: marked && row.id !== state.id && seen.unread(row) })), (row) => row.id, drawRow);
       more.hidden = !state.next;
       const filtered = Object.values(filters).some(Boolean);
-      const kind = state.loaded ? (filtered ? "filtered" : state.view) : "";
+      const kind = state.loaded ? (state.found ? "found" : filtered ? "filtered" : state.view) : "";
       empty.hidden = state.rows.length > 0;
       if (!empty.hidden && empty.dataset.kind !== kind) {
         empty.dataset.kind = kind;
         empty.replaceChildren(...(kind
-          ? [h("span.round", null, icon(filtered ? "filter" : ICONS[state.view])), h("h2", null, t(`empty.${kind}`)), h("p", null, t(`empty.${kind}_more`)),
-            filtered ? h("button.button", { type: "button", onclick: () => this.clear() }, t("filter.clear")) : null].filter(Boolean)
+          ? [h("span.round", null, icon(state.found ? "search" : filtered ? "filter" : ICONS[state.view])), h("h2", null, t(`empty.${kind}`)), h("p", null, t(`empty.${kind}_more`)),
+            filtered && !state.found ? h("button.button", { type: "button", onclick: () => this.clear() }, t("filter.clear")) : null].filter(Boolean)
           : [h("p", null, t("view.loading"))]));
       }
       tick(rows);
@@ -143,6 +163,8 @@ export function makeList(pane, { menu, live, on }) {
   };
 }
 
+export const departmentName = (key) => departments.find((each) => each.key === key)?.name || key;
+
 /** Every clock under `root` shows the time since its moment. */
 export function tick(root) {
   for (const element of root.querySelectorAll("[data-since]")) {
@@ -150,5 +172,13 @@ export function tick(root) {
     element.textContent = ticking(waited);
     element.classList.toggle("long", waited > 300000);
     element.setAttribute("aria-label", t("row.waiting", { time: ticking(waited) }));
+  }
+  for (const element of root.querySelectorAll("[data-by]")) {
+    const left = Date.parse(element.dataset.by) - now();
+    const words = t(left < 0 ? "about.late" : "about.left", { time: span(left) });
+    if (element.dataset.words === words) continue;
+    element.dataset.words = words;
+    element.className = `tag due-tag ${left < 0 ? "urgent" : left < 1800000 ? "important" : ""}`;
+    element.replaceChildren(icon(left < 0 ? "bang" : "clock"), words);
   }
 }

@@ -5,8 +5,9 @@ const POLL = 5000;
 const CALM = 30000; // a hint may be lost: look by ourselves now and then
 const SIGNED_OUT = 4401;
 
-/** `changed(conversations, all)`: these changed, or anything may have. `state("on" | "off")`. `gone()`: signed out. */
-export function watch({ changed, state, gone }) {
+/** `changed(conversations, all)`: these changed, or anything may have. `state("on" | "off")`. `gone()`: signed out.
+ * `hello(version)`: the service is there, of this version. */
+export function watch({ changed, state, gone, hello }) {
   let socket = null;
   let tries = 0;
   let heard = 0;
@@ -24,6 +25,7 @@ export function watch({ changed, state, gone }) {
       const told = JSON.parse(event.data);
       if (told.type === "hello") {
         tries = 0;
+        hello(told.version);
         state("on");
         look(); // what changed before the socket was open
       } else if (told.type === "changed") changed(told.conversations, told.all);

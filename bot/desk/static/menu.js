@@ -5,7 +5,7 @@ import { initial, shade } from "./list.js";
 import { language, me, t } from "./words.js";
 
 const THEMES = ["auto", "light", "dark"];
-const KEYS = [[["J", "K"], "move"], [["1", "2", "3", "4"], "views"], [["C"], "claim"], [["R"], "reply"], [["E"], "resolve"], [["B"], "back"], [["Q"], "requeue"], [["I"], "details"], [["F"], "filter"], [["Enter"], "send"], [["Ctrl", "Enter"], "line"], [["Esc"], "escape"], [["?"], "sheet"]];
+const KEYS = [[["J", "K"], "move"], [["1", "2", "3", "4"], "views"], [["C"], "claim"], [["R"], "reply"], [["E"], "resolve"], [["B"], "back"], [["Q"], "requeue"], [["I"], "details"], [["F"], "filter"], [["/"], "search"], [["N"], "note"], [["T"], "transfer"], [["H"], "history"], [["Z"], "undo"], [["Enter"], "send"], [["Ctrl", "Enter"], "line"], [["/"], "canned"], [["Ctrl", "K"], "knowledge"], [["Esc"], "escape"], [["?"], "sheet"]];
 
 export const sound = {
   on: stored("earful.sound") === "on",
@@ -34,6 +34,32 @@ export const sound = {
   },
 };
 
+/** What an agent chose for this browser: `true` unless it says otherwise. */
+export const choices = {
+  undo: stored("earful.undo") !== "off",
+  enter: stored("earful.enter") !== "off",
+  notify: stored("earful.notify") === "on",
+};
+
+function choose(name, on) {
+  choices[name] = on;
+  store(`earful.${name}`, on ? "on" : "off");
+}
+
+/** Tell through the system, where the agent allowed it and is looking elsewhere. Never what was said. */
+export function notify(words) {
+  if (!choices.notify || !document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
+  const note = new Notification(t("page.title"), { body: words, tag: "earful", icon: "/web/static/mark.svg" });
+  note.onclick = () => { window.focus(); note.close(); };
+}
+
+async function askToNotify(box) {
+  const allowed = "Notification" in window && (await Notification.requestPermission()) === "granted";
+  box.checked = box.checked && allowed;
+  choose("notify", box.checked);
+  if (!allowed) toast(t("menu.notify_blocked"), true);
+}
+
 function stored(name) {
   try {
     return localStorage.getItem(name);
@@ -51,15 +77,22 @@ function store(name, value) {
 }
 
 /** The button with the agent's initial, and what it opens. */
-export function makeMenu() {
+export function makeMenu({ away }) {
   const chosen = document.documentElement.dataset.theme || "auto";
   const themes = h("fieldset", null, h("legend", null, t("menu.theme")), h("div.choice", null, THEMES.map((name) =>
     h("label", null, h("input", { type: "radio", name: "theme", value: name, checked: name === chosen, onchange: () => setTheme(name) }), h("span", null, t(`menu.${name}`))))));
   const other = language === "zh" ? "en" : "zh";
+  const check = (name, shown, on, change) => h("label.check", null, icon(shown), t(`menu.${name}`), h("input", { type: "checkbox", id: name, checked: on, onchange: change }));
   const box = h("div.pop.menu.own", { id: "own", popover: "auto" },
     h("p.me", null, h("b", { dir: "auto" }, me.name), h("span", null, t(`role.${me.role}`))),
     themes,
-    h("label.check", null, icon("sound"), t("menu.sound"), h("input", { type: "checkbox", id: "sound", checked: sound.on, onchange: (event) => sound.set(event.target.checked) })),
+    check("sound", "sound", sound.on, (event) => sound.set(event.target.checked)),
+    check("notify", "bell", choices.notify, (event) => askToNotify(event.target)),
+    check("undo", "again", choices.undo, (event) => choose("undo", event.target.checked)),
+    check("enter", "send", choices.enter, (event) => { choose("enter", event.target.checked); dispatchEvent(new Event("chosen")); }),
+    check("away", "clock", me.away, (event) => away(event.target.checked)),
+    me.supervisor ? h("a", { href: "/desk/team" }, icon("people"), t("menu.team")) : h("a", { href: "/desk/figures" }, icon("people"), t("menu.figures")),
+    me.role === "admin" ? h("a", { href: "/desk/admin" }, icon("gear"), t("menu.admin")) : null,
     h("button", { type: "button", onclick: () => { location.search = `?lang=${other}`; }, lang: other }, icon("web"), t("page.other_language")),
     h("button", { type: "button", onclick: () => { box.hidePopover(); sheet(); } }, icon("keys"), t("menu.keys"), h("kbd", null, "?")),
     h("a", { href: "/desk/name" }, icon("person"), t("menu.name")),
@@ -75,7 +108,7 @@ function setTheme(name) {
 
 let dialog = null;
 
-function open(content, label) {
+export function open(content, label) {
   dialog?.close();
   dialog = h("dialog", { "aria-label": label, onclose: (event) => event.target.remove() }, content);
   dialog.addEventListener("click", (event) => { if (event.target === event.currentTarget) event.currentTarget.close(); });

@@ -1,20 +1,21 @@
 // The middle: everything said, and what to do about it.
 
 import { h, icon, show } from "./dom.js";
-import { channelName, nameOf, reasonName, tick } from "./list.js";
-import { clock, day, dayKey, full, has, language, listed, me, t } from "./words.js";
+import { channelName, departmentName, nameOf, reasonName, tick } from "./list.js";
+import { clock, day, dayKey, full, has, language, listed, me, now, t } from "./words.js";
 
 const STATES = { pending: "clock", queued: "clock", sending: "clock", sent: "check", delivered: "checks", read: "checks", failed: "bang", unknown: "unknown", dropped: "held", not_saved: "bang" };
 const BAD = ["failed", "unknown", "dropped", "not_saved"];
 const NEAR = 60; // pixels from the end that still count as reading the end
 
-/** The conversation pane. `on.act(name)`, `on.again(row, state)`, `on.retry(key)`, `on.earlier()`, `composer`. */
+/** The conversation pane. `on.act(name)`, `on.again(row, state)`, `on.retry(key)`, `on.undo(message)`, `on.correct(message)`, `on.earlier()`, `composer`. */
 export function makeTalk(pane, { composer, on }) {
   const head = h("header.head");
   const earlier = h("button.plain.earlier", { type: "button", onclick: () => on.earlier() }, t("talk.earlier"));
   const start = h("p.start", null, t("talk.beginning"));
-  const log = h("ol.log", { role: "log", "aria-label": t("talk.log"), "aria-live": "polite" });
-  const scroll = h("div.scroll", { tabindex: "0" }, earlier, start, log);
+  const log = h("ol.log");
+  const spoken = h("div", { role: "log", "aria-label": t("talk.log"), "aria-live": "polite" }, log);
+  const scroll = h("div.scroll", { tabindex: "0" }, earlier, start, spoken);
   const jump = h("button.button.jump", { type: "button", hidden: true, onclick: () => toEnd() }, icon("down"), t("talk.jump"));
   const middle = h("div.middle", { hidden: true }, head, h("div.stage", null, scroll, jump), composer.element);
   const none = h("div.empty", null, h("span.round", null, icon("chat")), h("h2", null, t("empty.talk")), h("p", null, t("empty.talk_more")));
@@ -38,6 +39,7 @@ export function makeTalk(pane, { composer, on }) {
     if (may) {
       actions.push(
         h("div.pop.menu", { id: "more", popover: "auto" },
+          h("button", { type: "button", id: "transfer", onclick: () => on.act("transfer") }, icon("give"), t("talk.transfer"), h("kbd", null, "T")),
           h("button", { type: "button", id: "hand-back", onclick: () => on.act("hand_back") }, icon("bot"), t("talk.hand_back"), h("kbd", null, "B")),
           h("button", { type: "button", id: "requeue", onclick: () => on.act("requeue") }, icon("queue"), t("talk.requeue"), h("kbd", null, "Q"))),
         h("button.plain", { type: "button", popovertarget: "more", "aria-label": t("talk.more"), title: t("talk.more") }, icon("more")),
@@ -67,9 +69,9 @@ export function makeTalk(pane, { composer, on }) {
       const stay = fresh || follow;
       const height = scroll.scrollHeight - scroll.scrollTop;
       const had = log.lastElementChild?.dataset.key;
-      if (fresh) log.setAttribute("aria-live", "off");
+      if (fresh) spoken.setAttribute("aria-live", "off");
       show(log, lines(talk), (line) => line.key, drawLine);
-      if (fresh) requestAnimationFrame(() => log.setAttribute("aria-live", "polite"));
+      if (fresh) requestAnimationFrame(() => spoken.setAttribute("aria-live", "polite"));
       if (stay) toEnd();
       else if (talk.grown) scroll.scrollTop = scroll.scrollHeight - height;
       else if (had !== log.lastElementChild?.dataset.key) jump.hidden = false;
@@ -82,7 +84,14 @@ export function makeTalk(pane, { composer, on }) {
   function drawLine(line) {
     if (line.day) return h("li.day", null, h("span", null, line.day));
     const message = line.message;
-    if (message.author === "system") return h("li.event", { title: full(message.at) }, h("span", null, has(`event.${message.text}`) ? t(`event.${message.text}`, { name: message.name || "" }) : message.text, " · ", clock(message.at)));
+    if (message.author === "system") {
+      const named = { name: message.name || "", to: message.to || (message.department ? departmentName(message.department) : "") };
+      return h("li.event", { title: full(message.at) }, h("span", null, has(`event.${message.text}`) ? t(`event.${message.text}`, named) : message.text, " · ", clock(message.at)), message.summary ? h("p.summary", { dir: "auto" }, message.summary) : null);
+    }
+    if (message.author === "note") {
+      return h("li.message.whisper", { "data-whisper": message.id }, h("p.meta", null, icon("note"), h("b", { dir: "auto" }, line.who), h("span", null, t(message.kind === "transfer" ? "note.transfer" : "note.private")), h("time", { datetime: message.at, title: full(message.at) }, clock(message.at))),
+        h("div.said", null, h("div.bubble", { dir: "auto" }, message.text)));
+    }
     const state = stateOf(message);
     const classes = ["message", message.author, line.joined ? "joined" : "", state === "dropped" ? "dropped" : "", message.pending ? "pending" : ""].filter(Boolean);
     return h(`li.${classes.join(".")}`, { "data-message": message.id },
@@ -92,7 +101,8 @@ export function makeTalk(pane, { composer, on }) {
         state && !BAD.includes(state) ? h("span.delivery", { "data-state": state, title: t(`delivery.${state}`) }, icon(STATES[state]), h("span", { class: state === "sent" ? "sr" : "" }, t(`delivery.${state}`))) : null,
         h("div.bubble", { dir: "auto", title: full(message.at) }, words(message),
           message.buttons ? h("p.offer", null, h("span", null, t("talk.offered")), message.buttons.map((title) => h("span.option", null, title))) : null)),
-      message.understood ? understood(message) : null,
+      message.author === "customer" && !message.removed ? understood(message, on.correct) : null,
+      held(message, on.undo),
       BAD.includes(state) ? trouble(message, state) : null);
   }
 
@@ -109,6 +119,7 @@ export function makeTalk(pane, { composer, on }) {
   /** What went wrong with a message, why, and what may be done. */
   function trouble(message, state) {
     const reasons = [...new Set((message.sent || []).map((each) => each.reason).filter(Boolean))].map((reason) => (has(`why.${reason}`) ? t(`why.${reason}`) : reason));
+    if (reasons.length && message.sent.every((each) => each.reason === "taken_back")) return h("p.delivery", { "data-state": "taken_back" }, icon("again"), t("why.taken_back"));
     const again = (message.sent || []).filter((each) => each.state === "failed" || each.state === "unknown");
     return h("p.delivery.bad", { "data-state": state },
       icon(STATES[state]), h("span", null, t(`delivery.${state}`), reasons.length ? ` · ${listed(reasons)}` : ""),
@@ -137,8 +148,12 @@ function marked(text, evidence) {
 }
 
 /** What the bot understood, as words: never by colour alone. */
-function understood(message) {
-  const found = message.understood;
+function understood(message, correct) {
+  const corrected = message.corrected;
+  const found = corrected ? { ...corrected, evidence: [] } : message.understood;
+  const change = h("button.link.fix", { type: "button", "aria-label": t("correct.open"), title: t("correct.open"), onclick: () => correct(message) }, icon("pen"));
+  const bare = message.tapped ? null : h("p.understood.bare", null, change);
+  if (!found) return bare;
   const natures = found.nature || [];
   const said = [];
   if (has(`intent.${found.intent}`) && !(found.intent === "complain" && natures.includes("complaint"))) said.push(h("span.tag", null, t(`intent.${found.intent}`)));
@@ -146,21 +161,38 @@ function understood(message) {
   if (has(`sentiment.${found.sentiment}`)) said.push(h("span.tag", null, icon(found.sentiment === "negative" ? "frown" : "smile"), t(`sentiment.${found.sentiment}`)));
   if (found.urgency && found.urgency !== "normal") said.push(h(`span.tag.${found.urgency}`, null, icon("bang"), t(`urgency.${found.urgency}`)));
   if (message.unanswered) said.push(h("span.tag", null, icon("unknown"), t("talk.unanswered")));
-  if (!said.length) return null;
+  if (corrected) said.push(h("span.tag.fixed", null, icon("done"), t("correct.done")));
+  if (!said.length) return bare;
   const quote = (word) => (language === "zh" ? `“${word}”` : `“${word}”`);
-  return h("p.understood", null, said, found.evidence?.length ? h("span.why", null, `${t("talk.evidence")} ${listed(found.evidence.map(quote))}`) : null);
+  return h("p.understood", null, said, found.evidence?.length ? h("span.why", null, `${t("talk.evidence")} ${listed(found.evidence.map(quote))}`) : null, message.tapped ? null : change);
+}
+
+/** What is still held here says so, and may be taken back. */
+function held(message, undo) {
+  const until = (message.sent || []).map((part) => part.held_until).find(Boolean);
+  if (!until || message.staff !== me.id || Date.parse(until) <= now()) return null;
+  return h("p.delivery.held", { "data-held": until }, h("span", null, t("undo.held")), h("button.link", { type: "button", onclick: () => undo(message) }, icon("again"), t("undo.undo"), h("kbd", null, "Z")));
+}
+
+/** Messages and the notes among them, in the order of their time. Notes older than what is shown wait with it. */
+function everything(talk) {
+  const first = talk.messages[0]?.at;
+  const notes = (talk.whispers || []).filter((note) => !talk.more || !first || note.at >= first).map((note) => ({ ...note, author: "note" }));
+  const all = [...talk.messages, ...notes];
+  if (notes.length) all.sort((a, b) => Date.parse(a.at) - Date.parse(b.at) || (a.author === "note") - (b.author === "note") || a.id - b.id);
+  return [...all, ...talk.pending];
 }
 
 /** Messages as lines: with a line where a day begins, and those of one person in a row joined. */
 function lines(talk) {
   const found = [];
   let before = null;
-  for (const message of [...talk.messages, ...talk.pending]) {
+  for (const message of everything(talk)) {
     const first = !before || dayKey(before.at) !== dayKey(message.at);
     if (first) found.push({ key: `day-${dayKey(message.at)}`, day: day(message.at) });
-    const who = message.author === "customer" ? nameOf(talk.conversation) : message.author === "bot" ? t("row.bot") : message.staff === me.id || message.pending ? t("row.you") : message.name || t("row.agent");
+    const who = message.author === "customer" ? nameOf(talk.conversation) : message.author === "bot" ? t("row.bot") : message.author === "note" && message.staff !== me.id ? message.name || t("row.agent") : message.staff === me.id || message.pending ? t("row.you") : message.name || t("row.agent");
     const joined = !first && before.author === message.author && before.staff === message.staff && Date.parse(message.at) - Date.parse(before.at) < 180000 && !before.public && !message.public;
-    found.push({ key: message.pending ? `p-${message.key}` : `m-${message.id}`, message, who, joined });
+    found.push({ key: message.pending ? `p-${message.key}` : `${message.author === "note" ? "n" : "m"}-${message.id}`, message, who, joined });
     before = message;
   }
   return found;

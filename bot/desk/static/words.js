@@ -1,7 +1,7 @@
 // What the page says, and how it tells time: in the agent's language and the operator's zone, by the service's clock.
 
 const start = JSON.parse(document.getElementById("start").textContent);
-export const { me, zone, company, channels } = start;
+export const { me, zone, company, channels, departments, patience, version } = start;
 export const language = start.language;
 const locale = language === "zh" ? "zh-CN" : "en-GB";
 

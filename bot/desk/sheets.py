@@ -1,0 +1,85 @@
+"""Pages of the desk beside the console: who may see them, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from aiohttp import web
+
+from bot.desk import guard
+from bot.desk.guard import same_origin
+from bot.desk.pages import page
+from bot.desk.room import Room, room
+from bot.desk.words import language_of, said
+from bot.staff.sessions import Member, Role
+
+_PAGES = (
+    ("/desk/figures", "figures", ("agent", "supervisor", "admin")),
+    ("/desk/team", "team", ("supervisor", "admin")),
+    ("/desk/admin", "admin", ("admin",)),
+    ("/desk/admin/channels", "channels", ("admin",)),
+    ("/desk/admin/tokens", "tokens", ("admin",)),
+    ("/desk/admin/replies", "replies", ("supervisor", "admin")),
+    ("/desk/admin/knowledge", "knowledge", ("supervisor", "admin")),
+    ("/desk/admin/house", "house", ("admin",)),
+)
+
+Sheet = Callable[[web.Request, Room, Member], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def sheet(*roles: Role) -> Callable[[Sheet], Handler]:
+    """For members of these roles. Who has not signed in goes to the door; a form of another site's is refused."""
+
+    def guarded(handler: Sheet) -> Handler:
+        @wraps(handler)
+        async def answer(request: web.Request) -> web.StreamResponse:
+            member, language = await guard.member_of(request), language_of(request)
+            if member is None:
+                raise web.HTTPSeeOther("/desk/sign-in")
+            if member.must_change:
+                raise web.HTTPSeeOther("/desk/password")
+            if member.role not in roles:
+                raise web.HTTPForbidden(text=said("sheet.not_yours", language))
+            if request.method not in guard.SAFE and not same_origin(request):
+                raise web.HTTPForbidden(text=said("error.origin", language))
+            return await handler(request, room(request), member)
+
+        return answer
+
+    return guarded
+
+
+def show(
+    request: web.Request, member: Member, name: str, /, *, status: int = 200, problem: str = "", **values: Any
+) -> web.Response:
+    """The sheet `pages/<name>.html`, with the way to the others that this member may see."""
+    pages = [(path, key) for path, key, roles in _PAGES if member.role in roles]
+    here = next(path for path, key, _ in _PAGES if key == name)
+    departments = {
+        key: words.said(language_of(request)) for key, words in room(request).service.content.departments.names.items()
+    }
+    given = {
+        "pages": pages,
+        "here": here,
+        "title": name,
+        "live": 0,
+        "done": "",
+        "departments": departments,
+        "given": {},
+    }
+    return page(request, name, language_of(request), status, problem, **(given | values))
+
+
+def back(request: web.Request, path: str, done: str) -> web.HTTPSeeOther:
+    """To the sheet again, which says what was done."""
+    return web.HTTPSeeOther(f"{path}?done={done}")
+
+
+def done(request: web.Request) -> str:
+    """What was done, if the sheet was come back to."""
+    what = request.query.get("done", "")
+    known = ("saved", "removed", "disabled", "sent", "revoked")
+    return said(f"done.{what}", language_of(request)) if what in known else ""
