@@ -108,6 +108,13 @@ messages = _table(
     Column("client_key", String(80)),  # the sender's own key: a message posted twice is one
     _when("created_at", nullable=False),
     Index("ix_messages_conversation_id_id", "conversation_id", "id"),
+    Index(
+        "ix_messages_staff_id_created_at",
+        "staff_id",
+        "created_at",
+        postgresql_where=text("staff_id is not null"),
+        sqlite_where=text("staff_id is not null"),
+    ),
     UniqueConstraint("conversation_id", "client_key"),
 )
 
@@ -227,6 +234,12 @@ surveys = _table(
         sqlite_where=text("period is not null"),
     ),
     Index("ix_surveys_contact_id", "contact_id"),
+    Index(
+        "ix_surveys_judged",
+        "judged",
+        postgresql_where=text("judged is not null"),
+        sqlite_where=text("judged is not null"),
+    ),
     # One survey per address awaits an answer.
     Index(
         "uq_surveys_awaiting",

@@ -134,7 +134,7 @@ async def test_two_agents_reach_for_one_customer(browser: Browser, place: Place)
         await place.say("a person please", f"v{n}", settle=False)
         for desk in desks:
             await desk.page.keyboard.press("1")
-            await desk.page.locator("a.row").first.click()
+            await desk.page.locator(f'a.row[data-id="{n + 1}"]').click()
             await expect(desk.page.locator("#claim")).to_be_visible()
         for desk in desks:
             await desk.page.locator("#claim").click()

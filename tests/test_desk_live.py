@@ -14,6 +14,7 @@ from desk_parts import Agent, Place, opened
 
 from bot.desk import socket
 from bot.desk.board import Board, Seat
+from bot.desk.version import version
 from bot.web.live import Live
 from storage.database import open_database
 from storage.schema import upgrade
@@ -30,7 +31,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 async def watching(place: Place, agent: Agent) -> ClientWebSocketResponse:
     opened = await agent.session.ws_connect("/desk/ws", origin=place.origin)
-    assert await opened.receive_json(timeout=10) == {"type": "hello"}
+    assert await opened.receive_json(timeout=10) == {"type": "hello", "version": version()}
     return opened
 
 

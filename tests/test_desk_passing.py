@@ -177,14 +177,14 @@ async def test_the_night_is_nobodys_neglect(place: Place) -> None:
     """Office minutes are counted: what is asked at closing time is not taken away at dawn."""
     ann = await place.agent("Ann")
     talk = await held(place, ann)
-    place.clock.advance(timedelta(hours=7, minutes=55))  # 17:55 in Shanghai, and the office closes at 18:00
+    place.clock.advance(timedelta(hours=10, minutes=55))  # 20:55 in Shanghai, and the office closes at 21:00
     await ann.reply(talk, "I am looking")
     await place.service.settle()
     await place.say("any news?", "v1")
-    place.clock.advance(timedelta(hours=15))  # 8:55
+    place.clock.advance(timedelta(hours=12, minutes=10))  # 9:05: ten minutes of two days
     await place.service.settle()
     assert [row["owner"] for row in await place.rows(tables.conversations)] == ["agent"]
-    place.clock.advance(timedelta(minutes=20))
+    place.clock.advance(timedelta(minutes=10))
     await place.service.settle()
     assert [row["owner"] for row in await place.rows(tables.conversations)] == ["queue"]
 

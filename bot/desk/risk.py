@@ -23,8 +23,8 @@ Reason = Literal["low_ratings", "complaints"]
 
 
 def of(connection: Connection, contacts: Sequence[int], member: int, now: datetime) -> dict[int, Reason]:
-    """Those of `contacts` who are at risk. What was said about `member` does not count: a mark must not tell agents how
-    they were judged."""
+    """Those of `contacts` who are at risk. What was said about `member` does not count, nor what was said anonymously:
+    a mark must tell neither agents how they were judged, nor anybody who answered."""
     if not contacts:
         return {}
     wanted = {"ids": list(contacts)}
@@ -47,7 +47,7 @@ def of(connection: Connection, contacts: Sequence[int], member: int, now: dateti
     rated = (
         select(surveys.c.contact_id, ratings.c.score)
         .join(ratings, ratings.c.survey_id == surveys.c.id)
-        .where(one_of(surveys.c.contact_id, "ids"), judged)
+        .where(one_of(surveys.c.contact_id, "ids"), judged, ~surveys.c.anonymous)
         .order_by(ratings.c.received_at.desc(), ratings.c.id.desc())
     )
     for contact, score in connection.execute(rated, wanted):
