@@ -182,7 +182,7 @@ async def test_outside_office_hours_the_desk_and_the_customer_know(browser: Brow
     chat = await customer(browser, still, "a person please, call me at 9 on 13800138000")
     await still.service.lanes.some()
     await still.service.settle()
-    await expect(chat.page.locator("body")).to_contain_text("9:00")
+    await expect(chat.page.locator("body")).to_contain_text("We open on Friday at")
     desk = await desk_of(browser, still, ann)
     await expect(desk.page.locator(".closed")).to_contain_text("The office is closed until")
     await expect(desk.page.locator("a.row")).to_contain_text("call me at 9 on 13800138000")

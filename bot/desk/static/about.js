@@ -6,6 +6,7 @@ import { brief, date, full, has, moment, now, span, t } from "./words.js";
 
 /** The customer pane. `on.close()`, `on.before()`: what was said before. */
 export function makeAbout(pane, on) {
+  document.head.append(h("link", { rel: "stylesheet", href: "/desk/static/about.css" }));
   const body = h("div.scroll", { tabindex: "0" });
   pane.append(h("header.top", null, h("button.plain.back", { type: "button", "aria-label": t("about.close"), onclick: () => on.close() }, icon("back")), h("h2", null, t("about.heading"))), body);
 
