@@ -22,10 +22,11 @@ class Calibration:
     """What makes chances of the sentiment's scores; the other scores bear it in their weights. Sources are the terms,
     then the encoders that were asked. `tone`: what the opinion of the word lists weighs, and of each source;
     `neutral`: weights of the size of the lists' opinion, of the size of all sources' together, of each source's neutral
-    score, and a constant."""
+    score, and a constant. `cue`: what it weighs that the rules of nlu.urgency find the text urgent."""
 
     tone: tuple[float, ...]
     neutral: tuple[float, ...]
+    cue: float
 
     def mood(self, leaning: float, opinions: Sequence[float], neutrals: Sequence[float]) -> tuple[float, float]:
         """The log odds that a judgement is a good one, and that there is no judgement. `leaning` is the lists' opinion;
@@ -40,10 +41,12 @@ class Calibration:
         return self.tone[0] * leaning + of_sources, silence
 
 
-def mood(leaning: Numbers, opinions: Numbers, neutrals: Numbers, judged: Numbers, good: Numbers) -> Calibration:
-    """The calibration under which what came to pass is likeliest, as far as TERMS_VOTE leaves it free. All have a row
-    for each text, `opinions` and `neutrals` a column for each source; `judged` and `good` say whether a text judges,
-    and well."""
+def mood(
+    leaning: Numbers, opinions: Numbers, neutrals: Numbers, judged: Numbers, good: Numbers, cue: float
+) -> Calibration:
+    """The calibration with this `cue` under which what came to pass is likeliest, as far as TERMS_VOTE leaves it
+    free. All others have a row for each text, `opinions` and `neutrals` a column for each source; `judged` and `good`
+    say whether a text judges, and well."""
     views = np.column_stack([leaning + TERMS_VOTE * opinions[:, 0], opinions[:, 1:]])
     spoken = judged & (leaning != 0)
     # No constant: what the lists and heads are silent on must stay at 0. Mirrored seeds allow for it.
@@ -52,7 +55,22 @@ def mood(leaning: Numbers, opinions: Numbers, neutrals: Numbers, judged: Numbers
     tone = [of_lists, TERMS_VOTE * of_lists, *of_encoders]
     sized = np.abs(opinions @ np.array(tone[1:]))
     neutral = logistic(np.column_stack([np.abs(leaning), sized, neutrals]), ~judged)
-    return Calibration(tuple(tone), tuple(neutral))
+    return Calibration(tuple(tone), tuple(neutral), cue)
+
+
+def alarm(unseen: Numbers, cued: Numbers, urgent: Numbers) -> tuple[list[float], float, float]:
+    """What the score of each source (texts by sources) weighs in the log odds that a text is urgent, what it weighs
+    that the rules say so, and a constant. Where nothing was taught the rules alone decide."""
+    if not urgent.any():
+        return [0.0] * unseen.shape[1], -2 * UNTAUGHT, UNTAUGHT
+    *weights, cue, constant = logistic(np.column_stack([unseen, cued]), urgent)
+    return weights, max(cue, CUE_VOTE), constant
+
+
+CUE_VOTE = 2.0
+"""What the rules' finding weighs at least. It is set, not fitted: what is taught as calm was chosen to mislead the
+rules, and by that alone they would count for less than they are worth among customers."""
+UNTAUGHT = -3.0
 
 
 def logistic(given: Numbers, happened: Numbers, penalty: float = 1.0) -> list[float]:

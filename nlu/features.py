@@ -43,6 +43,8 @@ def terms(text: str, hits: Sequence[Hit], things: Iterable[str]) -> list[str]:
     for _, _, word in hits:
         for aspect in word.aspects:
             found.append(_ASPECTS[aspect])
+        if word.urgency:
+            found.append(_REASONS[word.urgency])
     found += _marks(things)
     return found
 
@@ -53,8 +55,9 @@ def _marks(things: Iterable[str]) -> list[str]:
 
 LENGTHS = tuple(f"\x03{bits}" for bits in range(20))
 """The terms that stand for a text's length, by powers of two."""
-SHAPES = "\x02\x03"
-"""Terms that begin with these tell the shape of a text (its length, what the rules found), not its words."""
+SHAPES = "\x02\x03\x04"
+"""Terms that begin with these tell the shape of a text (its length, what the rules found, which words of alarm it has),
+not its words."""
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 _RUN = re.compile(r"[a-z'][a-z'0]*|[^\sa-z']+")
@@ -62,4 +65,5 @@ _DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _AROUND = " \t\n!?.,;~。、"
 _SHORT = 8
+_REASONS = {reason: f"\x04{reason}" for reason in range(-9, 10)}
 _ASPECTS = tuple(f"\x01{place}" for place in range(256))  # no text has \x01 followed by a number as one term

@@ -16,14 +16,14 @@ from nlu.ridge import Floats
 from nlu.understanding import Nature
 
 POLARITIES = 3
-"""The first columns: negative, neutral, positive. Then come the natures, the aspects and the intents."""
+"""The first columns: negative, neutral, positive. Then come the natures, the aspects, the intents and urgency."""
 
 
 @dataclass(frozen=True)
 class Heads:
     """`weights` has a row for each term of the vocabulary, times its idf, then a row of zeros, then the constants; a
     column for each score, then the square of the term's idf. The scores of natures and aspects are log odds, those of
-    intents logits."""
+    intents logits, and urgency is log odds but for what the rules say."""
 
     vocabulary: tuple[str, ...]
     weights: Floats
@@ -42,12 +42,12 @@ class Heads:
         return {self.places.get(term) for term in LENGTHS}
 
     @cached_property
-    def columns(self) -> tuple[slice, slice, slice, slice]:
-        """Where the scores of polarities, natures, aspects and intents stand."""
-        ends = [POLARITIES, len(self.natures), len(self.aspects), len(self.intents)]
+    def columns(self) -> tuple[slice, slice, slice, slice, slice]:
+        """Where the scores of polarities, natures, aspects, intents and urgency stand."""
+        ends = [POLARITIES, len(self.natures), len(self.aspects), len(self.intents), 1]
         edges = [0, *np.cumsum(ends).tolist()]
-        one, two, three, four = (slice(start, end) for start, end in pairwise(edges))
-        return one, two, three, four
+        one, two, three, four, five = (slice(start, end) for start, end in pairwise(edges))
+        return one, two, three, four, five
 
     def rows(self, terms: Sequence[str]) -> list[int]:
         """The rows of the terms that are in the vocabulary, each once, in no certain order; none where only the length
@@ -71,9 +71,16 @@ class Heads:
 
     def decisive(self, terms: Sequence[str], polarity: int, most: int = 2) -> list[str]:
         """The terms that spoke most for `polarity` (0 negative, 2 positive) against its opposite."""
+        return self._weightiest(terms, self.weights[:, polarity] - self.weights[:, 2 - polarity], most)
+
+    def alarming(self, terms: Sequence[str], most: int = 2) -> list[str]:
+        """The terms that spoke most for urgency."""
+        return self._weightiest(terms, self.weights[:, self.columns[-1].start], most)
+
+    def _weightiest(self, terms: Sequence[str], weights: Floats, most: int) -> list[str]:
         known = [(term, row) for term in dict.fromkeys(terms) if (row := self.places.get(term)) is not None]
         if not known:
             return []
         at = [row for _, row in known]
-        lean = self.weights[at, polarity] - self.weights[at, 2 - polarity]
+        lean = weights[at]
         return [known[place][0] for place in np.argsort(-lean, kind="stable")[:most] if lean[place] > 0]

@@ -41,12 +41,13 @@ class Axes:
 
 @dataclass(frozen=True)
 class Heads:
-    """Two groups of heads over one encoder's rows: `judging` (columns of polarities, natures and aspects) with its own
-    landmarks, and `asking` (columns of intents)."""
+    """Three groups of heads over one encoder's rows, each with its own landmarks: `judging` (columns of polarities,
+    natures and aspects), `asking` (columns of intents) and `alarming` (urgency)."""
 
     axes: Axes
     judging: Group
     asking: Group
+    alarming: Group
 
     @property
     def width(self) -> int:
@@ -56,12 +57,12 @@ class Heads:
     @property
     def columns(self) -> int:
         """How many scores there are."""
-        return int(self.judging.weights.shape[1] + self.asking.weights.shape[1])
+        return int(sum(each.weights.shape[1] for each in (self.judging, self.asking, self.alarming)))
 
     def scores(self, rows: Floats) -> Floats:
-        """A row of scores for each row, the columns of `judging` before those of `asking`."""
+        """A row of scores for each row: the columns of `judging`, `asking` and `alarming`."""
         at = self.axes.of(rows)
-        return np.hstack([self.judging.scores(at), self.asking.scores(at)])
+        return np.hstack([self.judging.scores(at), self.asking.scores(at), self.alarming.scores(at)])
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,16 @@ def fit(at: Floats, targets: Floats, weight: Floats | None, stiffness: float, ap
     return Group(marks, weights), unseen
 
 
+def silent(depth: int) -> Group:
+    """A group of one column that says nothing of any text."""
+    return Group(np.zeros((1, depth), np.float32), np.zeros((2, 1), np.float32))
+
+
 def frozen(heads: Heads, name: str) -> dict[str, npt.NDArray[Any]]:
     """The arrays that `thawed` takes, small: their names begin with `name`."""
     found: dict[str, npt.NDArray[Any]] = {f"{name}.middle": heads.axes.middle.astype(np.float16)}
     found[f"{name}.turn"] = heads.axes.turn.astype(np.float16)
-    for part, group in (("judging", heads.judging), ("asking", heads.asking)):
+    for part, group in (("judging", heads.judging), ("asking", heads.asking), ("alarming", heads.alarming)):
         for which, values in (("marks", group.marks), ("weights", group.weights)):
             steps = _steps(values, _FINEST[which])
             found[f"{name}.{part}.{which}"] = np.rint(values / steps).astype(np.int16)
@@ -144,7 +150,7 @@ def thawed(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> Heads:
         return Group(marks, weights)
 
     found = Axes(*(arrays[f"{name}.{which}"].astype(np.float32) for which in ("middle", "turn")))
-    return Heads(found, group("judging"), group("asking"))
+    return Heads(found, group("judging"), group("asking"), group("alarming"))
 
 
 def _kernel(at: Floats, marks: Floats) -> Floats:

@@ -10,7 +10,7 @@ these two. An encoder joins at `Heads.scores`, to which it adds; the rest stays 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -47,6 +47,7 @@ CODE = (
     "ridge",
     "sentiment",
     "training",
+    "urgency",
 )
 """The modules whose change makes another model of the same examples."""
 
@@ -82,7 +83,7 @@ class Model:
         readings = self.read(texts, languages)
         scores = self.heads.scores([self.heads.rows(reading.terms) for reading in readings])
         verdicts = [
-            verdict.fast(of_text, reading.leaning, reading.blamed, self.heads)
+            verdict.fast(of_text, reading.leaning, bool(reading.cues), reading.blamed, self.heads)
             for of_text, reading in zip(scores, readings, strict=True)
         ]
         return [self.conclude(*each) for each in zip(readings, verdicts, strict=True)]
@@ -104,6 +105,7 @@ class Model:
         named = [
             entities.find(text, written, self.gazetteer) for text, (written, _) in zip(texts, clipped, strict=True)
         ]
+        leanings = [_leaning(*each) for each in zip(judged, rated, strict=True)]
         return [
             Reading(*each)
             for each in zip(
@@ -117,7 +119,8 @@ class Model:
                 [sentiment.blamed(*each) for each in zip(hits, judged, strict=True)],
                 rated,
                 named,
-                [_leaning(*each) for each in zip(judged, rated, strict=True)],
+                leanings,
+                [urgency.cues(*each) for each in zip(texts, hits, named, leanings, strict=True)],
                 [training.terms_of(*each) for each in zip(texts, hits, named, rated, strict=True)],
                 strict=True,
             )
@@ -126,7 +129,7 @@ class Model:
     def conclude(self, reading: Reading, found: verdict.Verdict) -> Understanding:
         """What a text comes to by what was read of it and the verdict on its scores."""
         text, hits, rated, named = reading.text, reading.hits, reading.rated, reading.named
-        alarm = urgency.alarm(text, hits, named, found.score, found.natures[0])
+        graded = urgency.grade(found.alarm, found.score, found.natures[0])
         emotions = sentiment.emotions(hits, found.label, self.lexicon)
         return Understanding(
             text=reading.whole,
@@ -137,10 +140,10 @@ class Model:
             nature=found.natures,
             aspect=found.aspects,
             view=verdict.view(found.natures, found.aspects, emotions),
-            urgency=alarm.urgency,
+            urgency=graded,
             rating=rated.score if rated else None,
             entities=_placed(named, reading.shift) if reading.shift else named,
-            evidence=self._evidence(reading, found, alarm.places),
+            evidence=self._evidence(reading, found, graded == "urgent"),
         )
 
     def _intent(self, text: str, found: verdict.Verdict) -> Intent:
@@ -150,13 +153,12 @@ class Model:
             return Intent(FALLBACK, 1.0 - found.confidence)
         return Intent(found.intent, found.confidence)
 
-    def _evidence(
-        self, reading: Reading, found: verdict.Verdict, alarming: Sequence[tuple[int, int]]
-    ) -> tuple[str, ...]:
+    def _evidence(self, reading: Reading, found: verdict.Verdict, urgent: bool) -> tuple[str, ...]:
         """The words that decided, as typed: the rating, what alarmed, the weightiest judgements; where no list has a
         word for it, the terms that moved the heads."""
         places = [(reading.rated.start, reading.rated.end)] if reading.rated else []
-        places += alarming
+        if urgent:
+            places += reading.cues or self._named(reading, self.heads.alarming)
         if found.label != "neutral":
             sign = 1 if found.label == "positive" else -1
             telling = [judged for judged in reading.judgements if judged.weight * sign > 0]
@@ -164,9 +166,7 @@ class Model:
                 telling.sort(key=lambda judged: -abs(judged.weight))
             places += [(judged.start, judged.end) for judged in telling]
             if not places:
-                for term in self.heads.decisive(list(filter(_telling, reading.terms)), 1 + sign):
-                    at = reading.text.find(term)
-                    places += [(at, at + len(term))] if at >= 0 else []
+                places += self._named(reading, lambda terms: self.heads.decisive(terms, 1 + sign))
         words: list[str] = []
         for start, end in places:
             word = reading.written[start:end].strip()
@@ -174,15 +174,20 @@ class Model:
                 words.append(word)
         return tuple(words[:MOST_EVIDENCE])
 
+    def _named(self, reading: Reading, chosen: Callable[[Sequence[str]], list[str]]) -> list[tuple[int, int]]:
+        """Where those of a text's telling terms stand that are `chosen`."""
+        places = [(reading.text.find(term), len(term)) for term in chosen(list(filter(_telling, reading.terms)))]
+        return [(at, at + length) for at, length in places if at >= 0]
+
 
 def train(data: TrainingData, seeds: Path | None = None) -> Model:
     """Train on the assistant's examples and the sentences in `seeds` (a folder; None: Earful's own). Takes seconds; the
     same input gives the same model. Raises content.DataError for a seed or a word list that cannot be used."""
     words = lexicon.load()
-    known = seeds_of.load(words.aspects, seeds or seeds_of.DIRECTORY)
+    folder = seeds or seeds_of.DIRECTORY
     return Model(
         lexicon=words,
-        heads=training.fit(words, data, known).heads,
+        heads=training.fit(words, data, seeds_of.load(words.aspects, folder), seeds_of.alerts(folder)).heads,
         gazetteer=training.gazetteer(words, data),
         examples=_examples(data, words),
     )
@@ -236,6 +241,7 @@ class Reading(NamedTuple):
     rated: rating.Rating | None
     named: tuple[Entity, ...]
     leaning: float
+    cues: tuple[tuple[int, int], ...]
     terms: list[str]
 
 
@@ -282,7 +288,7 @@ def _thawed(arrays: dict[str, Any], facts: dict[str, Any], data: TrainingData) -
         natures=tuple(facts["natures"]),
         aspects=tuple((nature, aspect) for nature, aspect in facts["aspects"]),
         intents=tuple(facts["intents"]),
-        calibration=Calibration(tone=tuple(given["tone"]), neutral=tuple(given["neutral"])),
+        calibration=Calibration(tone=tuple(given["tone"]), neutral=tuple(given["neutral"]), cue=given["cue"]),
     )
     if heads.weights.shape != (len(heads.vocabulary) + 2, heads.columns[-1].stop + 1):
         raise ValueError("the weights do not fit the vocabulary")

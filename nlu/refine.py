@@ -101,9 +101,9 @@ class Refiner:
     def _settle(self, draft: _Draft, level: Level, needs: Collection[Task]) -> None:
         heads, reading = self.model.heads, draft.reading
         scores = level.blend.scores(draft.sources)
-        tone, silence = level.blend.mood(reading.leaning, draft.sources)
-        draft.found = verdict.decide(scores, tone, silence, reading.blamed, heads)
-        sure = blending.certainty(scores, tone, silence, heads)
+        mood = level.blend.mood(reading.leaning, bool(reading.cues), draft.sources, scores[-1])
+        draft.found = verdict.decide(scores, mood, reading.blamed, heads)
+        sure = blending.certainty(scores, mood, heads)
         if reading.text.strip() in self.model.examples:
             sure["intent"] = 1.0  # taught word for word
         draft.sure = all(sure[task] >= level.gates[task] for task in needs)
@@ -127,8 +127,9 @@ class Refiner:
     def _first_thought(self, draft: _Draft) -> Verdict:
         blend: Blend = self.first.blend
         sources = draft.sources[:1]
-        tone, silence = blend.mood(draft.reading.leaning, sources)
-        return verdict.decide(blend.scores(sources), tone, silence, draft.reading.blamed, self.model.heads)
+        scores = blend.scores(sources)
+        mood = blend.mood(draft.reading.leaning, bool(draft.reading.cues), sources, scores[-1])
+        return verdict.decide(scores, mood, draft.reading.blamed, self.model.heads)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from nlu import blending, cache, lexicon, meaning, training
 from nlu import seeds as seeds_of
@@ -53,15 +53,16 @@ def train(
     if not installed:
         return None
     words = lexicon.load()
-    fitted = training.fit(words, data, seeds_of.load(words.aspects, seeds or seeds_of.DIRECTORY))
+    folder = seeds or seeds_of.DIRECTORY
+    fitted = training.fit(words, data, seeds_of.load(words.aspects, folder), seeds_of.alerts(folder))
     lessons = fitted.lessons
-    judged, asked = {"": fitted.judged}, {"": fitted.asked}
+    answers = {"": (fitted.judged, fitted.asked, fitted.alarmed)}
     heads: dict[str, meaning.Heads] = {}
     for encoder in installed:
-        rows = embedded(encoder, [*lessons.seeds, *lessons.meant], cache_dir, progress)
-        heads[encoder.name], judged[encoder.name], asked[encoder.name] = _taught(rows, lessons)
+        rows = embedded(encoder, [*lessons.seeds, *lessons.meant, *lessons.heard], cache_dir, progress)
+        heads[encoder.name], answers[encoder.name] = _taught(rows, lessons)
     chains = {
-        " ".join(chain): _levels(("", *chain), fitted, judged, asked)
+        " ".join(chain): _levels(fitted, [answers[name] for name in ("", *chain)])
         for size in range(1, len(heads) + 1)
         for chain in combinations(heads, size)
     }
@@ -80,24 +81,31 @@ def train(
     return _thawed(model, arrays, facts, installed)
 
 
-def _taught(rows: Floats, lessons: training.Lessons) -> tuple[meaning.Heads, Floats, Floats]:
-    """Heads over the rows of seeds and examples, and their answers to those that they were not shown."""
-    axes = meaning.axes(rows)
+_Answers: TypeAlias = tuple[Floats, Floats, Floats]
+"""Of one source, to seeds, examples and alerts that it was not shown."""
+
+
+def _taught(rows: Floats, lessons: training.Lessons) -> tuple[meaning.Heads, _Answers]:
+    """Heads over the rows of seeds, examples and alerts, and their answers to those that they were not shown."""
+    seeds, examples = len(lessons.seeds), len(lessons.seeds) + len(lessons.meant)
+    axes = meaning.axes(rows[:examples])
     at = axes.of(rows)
-    seeds = len(lessons.seeds)
     judging, judged = meaning.fit(at[:seeds], lessons.labels, None, _STIFFNESS, apart=False)
-    asking, asked = meaning.fit(at[seeds:], lessons.wanted, lessons.weight, _STIFFNESS, apart=True)
-    return meaning.Heads(axes, judging, asking), judged, asked
+    asking, asked = meaning.fit(at[seeds:examples], lessons.wanted, lessons.weight, _STIFFNESS, apart=True)
+    alarming, alarmed = meaning.silent(at.shape[1]), lessons.alarms
+    if lessons.heard:
+        alarming, alarmed = meaning.fit(at[examples:], lessons.alarms, None, _STIFFNESS, apart=False)
+    return meaning.Heads(axes, judging, asking, alarming), (judged, asked, alarmed)
 
 
-def _levels(
-    chain: Sequence[str], fitted: training.Fitted, judged: dict[str, Floats], asked: dict[str, Floats]
-) -> list[Level]:
-    answers = [judged[name] for name in chain], [asked[name] for name in chain]
+def _levels(fitted: training.Fitted, answers: Sequence[_Answers]) -> list[Level]:
+    """The levels of a chain of sources with these `answers`."""
+    judged, asked, alarmed = ([each[part] for each in answers] for part in range(3))
     blends = [blending.first(fitted.heads)]
-    for known in range(2, len(chain) + 1):
-        blends.append(blending.fit(fitted.lessons, fitted.heads, *(each[:known] for each in answers)))
-    return blending.gates(fitted.lessons, fitted.heads, *answers, blends)
+    for known in range(2, len(answers) + 1):
+        told = judged[:known], asked[:known], alarmed[:known]
+        blends.append(blending.fit(fitted.lessons, fitted.heads, *told))
+    return blending.gates(fitted.lessons, fitted.heads, judged, asked, alarmed, blends)
 
 
 def _thawed(model: Model, arrays: dict[str, Any], facts: dict[str, Any], installed: Sequence[Encoder]) -> Refiner:

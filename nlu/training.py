@@ -9,15 +9,16 @@ from typing import get_args
 
 import numpy as np
 
-from nlu import entities, rating, ridge, sentiment
-from nlu.calibration import Numbers, logistic, mood, temperature
+from nlu import entities, rating, ridge, sentiment, urgency
+from nlu.calibration import Numbers, alarm, logistic, mood, temperature
 from nlu.entities import Gazetteer
 from nlu.features import SHAPES, terms
 from nlu.heads import POLARITIES, Heads
+from nlu.language import detect
 from nlu.lexicon import Hit, Lexicon
 from nlu.normalise import clip, normalise
 from nlu.rasa_data import TrainingData
-from nlu.seeds import Seed
+from nlu.seeds import Alert, Seed
 from nlu.understanding import Entity, Nature
 
 FALLBACK = "nlu_fallback"
@@ -30,7 +31,8 @@ NATURES: tuple[Nature, ...] = get_args(Nature)
 class Lessons:
     """What is taught, as numbers. `seeds` and `meant` are texts; `leaning` is what the word lists say of each seed, and
     `labels` its columns of polarities, natures and aspects; `truth` is the intent of each of `meant`, the first `own`
-    of which are the assistant's, and `weight` how much it counts."""
+    of which are the assistant's, and `weight` how much it counts; `heard` are texts that are `urgent` or not, and
+    `cued` whether the rules find them urgent."""
 
     intents: tuple[str, ...]
     aspects: tuple[tuple[str, str], ...]
@@ -41,30 +43,40 @@ class Lessons:
     truth: Numbers
     weight: ridge.Floats
     own: int
+    heard: tuple[str, ...]
+    urgent: Numbers
+    cued: Numbers
 
     @property
     def wanted(self) -> ridge.Floats:
         """A column for each intent: 1 where a text means it."""
         return np.eye(len(self.intents), dtype=np.float32)[self.truth]
 
+    @property
+    def alarms(self) -> ridge.Floats:
+        """One column: 1 where what is heard is urgent."""
+        return np.asarray(self.urgent[:, None], np.float32)
+
 
 @dataclass(frozen=True)
 class Fitted:
     """Trained `heads`, and what they would say of each lesson if they had not been shown its part: `judged` of the
-    seeds, `asked` of the examples."""
+    seeds, `asked` of the examples, `alarmed` of what is urgent or not."""
 
     heads: Heads
     lessons: Lessons
     judged: ridge.Floats
     asked: ridge.Floats
+    alarmed: ridge.Floats
 
 
-def lessons(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Lessons:
-    """What `data` and `seeds` teach."""
+def lessons(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed], alerts: Sequence[Alert] = ()) -> Lessons:
+    """What `data`, `seeds` and `alerts` teach."""
     intents = (*data.intents, *(() if FALLBACK in data.intents else (FALLBACK,)))
     examples = [(text, name) for name, texts in data.intents.items() for text in texts]
     meant = examples + _borrowed(seeds, data)
     truth = np.array([intents.index(name) for _, name in meant], np.intp)
+    heard = _heard(lexicon, data, seeds, alerts)
     return Lessons(
         intents=intents,
         aspects=lexicon.aspects,
@@ -75,14 +87,17 @@ def lessons(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Less
         truth=truth,
         weight=_weights(truth, len(examples)),
         own=len(examples),
+        heard=tuple(text for text, _, _ in heard),
+        urgent=np.array([urgent for _, urgent, _ in heard], bool),
+        cued=np.array([cued for _, _, cued in heard], bool),
     )
 
 
-def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Fitted:
-    """Heads for the intents of `data` and for sentiment, natures and aspects of `seeds`."""
-    taught = lessons(lexicon, data, seeds)
+def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed], alerts: Sequence[Alert] = ()) -> Fitted:
+    """Heads for the intents of `data`, for sentiment, natures and aspects of `seeds`, and for urgency by `alerts`."""
+    taught = lessons(lexicon, data, seeds, alerts)
     gazette = gazetteer(lexicon, data)
-    read = {text: _read(lexicon, gazette, text) for text in (*taught.meant, *taught.seeds)}
+    read = {text: _read(lexicon, gazette, text) for text in (*taught.meant, *taught.seeds, *taught.heard)}
     vocabulary, idf = ridge.vocabulary(list(read.values()), own=len(set(taught.meant[: taught.own])))
     places = {term: row for row, term in enumerate(vocabulary)}
     rows = {text: ridge.rows(found, places) for text, found in read.items()}
@@ -97,19 +112,27 @@ def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Fitted:
         stiffness=_INTENT_STIFFNESS,
         apart=True,
     )
+    alarmed = ridge.fit(
+        [rows[text] for text in taught.heard],
+        idf,
+        taught.alarms,
+        stiffness=_ALARM_STIFFNESS,
+    )
     slopes, constants = _odds(taught.labels, judged.unseen)
     opinion = judged.unseen[:, 2] - judged.unseen[:, 0]
+    of_alarm, cue, quiet = alarm(alarmed.unseen, taught.cued, taught.urgent)
     calibration = mood(
         taught.leaning,
         opinion[:, None],
         judged.unseen[:, [1]],
         taught.labels[:, 1] == 0,
         taught.labels[:, 2] == 1,
+        cue,
     )
     factor = temperature(asked.unseen[: taught.own], taught.truth[: taught.own])
-    weights = np.hstack([judged.weights, asked.weights])
-    weights *= np.concatenate([slopes, np.full(len(taught.intents), factor)])
-    weights[-1] += np.concatenate([constants, np.zeros(len(taught.intents))])
+    weights = np.hstack([judged.weights, asked.weights, alarmed.weights])
+    weights *= np.concatenate([slopes, np.full(len(taught.intents), factor), of_alarm])
+    weights[-1] += np.concatenate([constants, np.zeros(len(taught.intents)), [quiet]])
     weights[:-1] *= idf[:, None]
     weights = np.vstack([weights[:-1], np.zeros((1, weights.shape[1])), weights[-1:]])
     square = np.append(idf * idf, (0.0, 0.0))
@@ -126,6 +149,7 @@ def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed]) -> Fitted:
         taught,
         (judged.unseen * slopes + constants).astype(np.float32),
         (asked.unseen * factor).astype(np.float32),
+        (alarmed.unseen * np.array(of_alarm) + quiet).astype(np.float32),
     )
 
 
@@ -161,6 +185,33 @@ def _read(lexicon: Lexicon, own: Gazetteer, text: str) -> list[str]:
     written = clip(text)[0]
     plain = normalise(written, lexicon.table)
     return terms_of(plain, lexicon.find(plain), entities.find(plain, written, own), rating.find(plain))
+
+
+def _heard(
+    lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed], alerts: Sequence[Alert]
+) -> list[tuple[str, bool, bool]]:
+    """(text, whether it is urgent, whether the rules say so) of all that teaches urgency: `alerts`,
+    and among them evenly every few of the seeds and of what is said to the assistant, which are everyday messages where
+    the rules find them so."""
+    own = gazetteer(lexicon, data)
+    found = [
+        (place / len(alerts), alert.text, alert.urgent, _cued(lexicon, own, alert.text))
+        for place, alert in enumerate(alerts)
+    ]
+    said = [text for texts in data.intents.values() for text in texts]
+    for daily in ([seed.text for seed in seeds], said) if alerts else ():
+        for place in range(0, len(daily), _EVERYDAY):
+            if not _cued(lexicon, own, daily[place]):
+                found.append((place / len(daily), daily[place], False, False))
+    return [(text, urgent, cued) for _, text, urgent, cued in sorted(found)]
+
+
+def _cued(lexicon: Lexicon, own: Gazetteer, text: str) -> bool:
+    written = clip(text)[0]
+    plain = normalise(written, lexicon.table)
+    hits = lexicon.find(plain)
+    leaning = sentiment.balance(sentiment.judgements(hits, sentiment.REACH[detect(plain, None)]))
+    return bool(urgency.cues(plain, hits, entities.find(plain, written, own), leaning))
 
 
 def _labels(seeds: Sequence[Seed], aspects: Sequence[tuple[str, str]]) -> ridge.Floats:
@@ -227,6 +278,8 @@ def _rounded(weights: Numbers) -> ridge.Floats:
 
 _INTENT_STIFFNESS = 0.6
 _BORROWED = 0.5
+_ALARM_STIFFNESS = 1.5
+_EVERYDAY = 4
 _BY_KIND = {"email", "phone", "order_number"}
 _SHAPED = re.compile(r"[\d@]")
 _MOST_BORROWED = 400

@@ -1,11 +1,10 @@
-"""How urgent a message is (R2.3): words of danger, loss, group and exposure, unless an idiom, a denial, a fear, a
-question or praise takes them back."""
+"""How urgent a message is (R2.3). The rules find words of danger, loss, group and exposure, unless an idiom, a denial,
+a fear, a question or praise takes them back; what they found counts beside the heads that weigh the whole text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from nlu.entities import amount
 from nlu.lexicon import BREAKS, EXPOSURE, GROUP, IDIOM, LOSS, NEGATES, SUPPOSES, THREATENS, Hit
@@ -16,24 +15,25 @@ LARGE = {"CNY": 10_000.0, "TWD": 40_000.0, "HKD": 10_000.0}
 LARGE_ELSEWHERE = 1_000.0
 
 
-class Alarm(NamedTuple):
-    """`urgency`, and the places of the words that decided it."""
-
-    urgency: Urgency
-    places: tuple[tuple[int, int], ...] = ()
+ALARM = -1.1
+"""From which log odds on a message is urgent. Below 0: a call too many costs a look, one too few costs a person."""
 
 
-def alarm(text: str, hits: Sequence[Hit], entities: Sequence[Entity], score: float, nature: Nature) -> Alarm:
-    """The urgency of a normalised text in which the word lists found `hits`; `score` is its sentiment, -1 to 1, and
-    `nature` its main one."""
-    places = [
+def cues(text: str, hits: Sequence[Hit], entities: Sequence[Entity], leaning: float) -> tuple[tuple[int, int], ...]:
+    """The places of the words that make a normalised text urgent by the rules; the word lists found `hits` in it, and
+    `leaning` is what they say of its sentiment, -1 to 1."""
+    return tuple(
         (hit.start, hit.end)
         for place, hit in enumerate(hits)
-        if hit.word.urgency and hit.word.urgency != IDIOM and _holds(text, place, hits, entities, score)
-    ]
-    if places:
-        return Alarm("urgent", tuple(places))
-    return Alarm("important" if score <= _CLEARLY.get(nature, -2.0) else "normal")
+        if hit.word.urgency and hit.word.urgency != IDIOM and _holds(text, place, hits, entities, leaning)
+    )
+
+
+def grade(alarm: float, score: float, nature: Nature) -> Urgency:
+    """How urgent a message is by its `alarm` (log odds), its sentiment's `score`, -1 to 1, and its main `nature`."""
+    if alarm >= ALARM:
+        return "urgent"
+    return "important" if score <= _CLEARLY.get(nature, -2.0) else "normal"
 
 
 def _holds(text: str, place: int, hits: Sequence[Hit], entities: Sequence[Entity], score: float) -> bool:

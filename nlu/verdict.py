@@ -28,7 +28,7 @@ MOST_ASPECTS = 4
 
 
 class Verdict(NamedTuple):
-    """`intent` is the likeliest one, whatever its `confidence`."""
+    """`intent` is the likeliest one, whatever its `confidence`; `alarm` is the log odds that the text is urgent."""
 
     intent: str
     confidence: float
@@ -36,20 +36,33 @@ class Verdict(NamedTuple):
     score: float
     natures: tuple[Nature, ...]
     aspects: tuple[str, ...]
+    alarm: float
 
 
-def fast(scores: Sequence[float], leaning: float, blamed: Sequence[int], heads: Heads) -> Verdict:
-    """The verdict on a text of which only the terms were weighed; see `decide`."""
+class Mood(NamedTuple):
+    """Log odds: `tone` that a judgement is a good one, `silence` that there is none, `alarm` that the text is
+    urgent."""
+
+    tone: float
+    silence: float
+    alarm: float
+
+
+def fast(scores: Sequence[float], leaning: float, cued: bool, blamed: Sequence[int], heads: Heads) -> Verdict:
+    """The verdict on a text of which only the terms were weighed; see `decide`. `cued`: by the rules it is urgent."""
     negative, neutral, positive = scores[:POLARITIES]
     tone, silence = heads.calibration.mood(leaning, (positive - negative,), (neutral,))
-    return decide(scores, tone, silence, blamed, heads)
+    alarm = scores[heads.columns[-1].start] + heads.calibration.cue * cued
+    return decide(scores, Mood(tone, silence, alarm), blamed, heads)
 
 
-def decide(scores: Sequence[float], tone: float, silence: float, blamed: Sequence[int], heads: Heads) -> Verdict:
-    """The verdict on a text with these `scores`; `tone` and `silence` are the log odds that a judgement is a good one
-    and that there is none, and `blamed` the aspects (places in `heads.aspects`) that the word lists find badly spoken
-    of."""
-    _, natures, aspects, intents = heads.columns
+def decide(scores: Sequence[float], mood: Mood, blamed: Sequence[int], heads: Heads) -> Verdict:
+    """The verdict on a text with these `scores` and `mood`; `blamed` are the aspects (places in `heads.aspects`) that
+    the word lists find badly spoken of."""
+    tone, silence, alarm = mood
+    _, natures, aspects, intents, _ = heads.columns
+    if alarm > 0:
+        tone = -abs(tone)  # who is in danger, or threatens, praises nobody
     score = tanh(0.5 * tone)
     label: Polarity = "negative" if score < 0 else "positive"
     if silence > DOUBT or abs(tone) < QUIET:
@@ -58,9 +71,8 @@ def decide(scores: Sequence[float], tone: float, silence: float, blamed: Sequenc
     best = max(likely)
     confidence = 1 / sum([exp(other - best) for other in likely])
     named = _natures(dict(zip(heads.natures, scores[natures], strict=True)), label, blamed, heads)
-    return Verdict(
-        heads.intents[likely.index(best)], confidence, label, score, named, _aspects(named, scores[aspects], heads)
-    )
+    spoken_of = _aspects(named, scores[aspects], heads)
+    return Verdict(heads.intents[likely.index(best)], confidence, label, score, named, spoken_of, alarm)
 
 
 def view(natures: Sequence[Nature], aspects: Sequence[str], emotions: Sequence[str]) -> View:

@@ -161,6 +161,21 @@ def test_a_wrong_seed_is_named(tmp_path: Path, text: str, line: int, remedy: str
     assert remedy in str(caught.value)
 
 
+def test_alerts_teach_urgency_alone(tmp_path: Path) -> None:
+    """They stand among the seeds, are read by turns of language and kind, and are no seeds of sentiment."""
+    put(tmp_path, "language: en\nurgent: |\n  fire\n  smoke\ncalm: |\n  fire sale\n  no smoke\n", "en.yml")
+    put(tmp_path, "language: zh\nsingles: |\n  none | neutral | 路过\nurgent: |\n  着火了\n", "zh.yml")
+    assert [seed.text for seed in seeds.load(lexicon.load().aspects, tmp_path)] == ["路过"]
+    found = [(alert.text, alert.language, alert.urgent) for alert in seeds.alerts(tmp_path)]
+    assert found == [
+        ("fire", "en", True),
+        ("fire sale", "en", False),
+        ("着火了", "zh", True),
+        ("no smoke", "en", False),
+        ("smoke", "en", True),
+    ]
+
+
 WRONG_LISTS = {
     "both ways": (
         "sentiment_zh.yml",

@@ -101,6 +101,7 @@ def test_training_again_gives_the_same_stages() -> None:
     assert list(map(blending.frozen, _levels(one))) == list(map(blending.frozen, _levels(other)))
     assert np.array_equal(one.stages[0].heads.judging.weights, other.stages[0].heads.judging.weights)
     assert np.array_equal(one.stages[0].heads.asking.weights, other.stages[0].heads.asking.weights)
+    assert np.array_equal(one.stages[0].heads.alarming.weights, other.stages[0].heads.alarming.weights)
     assert told(one.parse_many(TEXTS)) == told(other.parse_many(TEXTS))
 
 
@@ -108,7 +109,7 @@ def test_an_encoder_that_changes_the_answer_says_why() -> None:
     """Evidence names the example that a text is most like, where the encoder and not its words decided."""
     trained = gated(refiner(Letters()), 2, 2)
     [stage] = trained.stages
-    alone = replace(stage.level.blend, calibration=Calibration((0, 0, 9), (0, 0, 0, 0, -5)))  # the encoder decides
+    alone = replace(stage.level.blend, calibration=Calibration((0, 0, 9), (0, 0, 0, 0, -5), 0))  # the encoder decides
     trained = replace(trained, stages=(replace(stage, level=replace(stage.level, blend=alone)),))
     changed = [
         (before, after)

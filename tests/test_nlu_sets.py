@@ -54,10 +54,11 @@ def asked(row: dict[str, Any]) -> list[str]:
 
 @cache
 def training() -> tuple[tuple[str, str], ...]:
-    """Every example that any head learns from, with its label there: the intent, or the sentiment."""
+    """Every example that any head learns from, with its label there: the intent, the sentiment or the urgency."""
     intents = rasa_data.read(ASSISTANT / "data" / "nlu").intents
     examples = [(text, name) for name, texts in intents.items() for text in texts]
     examples += [(seed.text, seed.polarity) for seed in seeds.load(lexicon.load().aspects)]
+    examples += [(alert.text, "urgent" if alert.urgent else "calm") for alert in seeds.alerts()]
     return tuple(examples)
 
 

@@ -35,7 +35,7 @@ def test_a_first_start_trains_nothing() -> None:
     """The shipped files are those of the shipped examples, seeds, lists and code, and of nothing else; and small."""
     files = sorted(path.name for path in model.SHIPPED.glob("*.npz"))
     assert files == [f"nlu-{model.fingerprint(shipped())}.npz", stages.name(shipped())], REMEDY
-    assert sum((model.SHIPPED / name).stat().st_size for name in files) < 4_000_000
+    assert sum((model.SHIPPED / name).stat().st_size for name in files) < 5_000_000
 
 
 def test_training_makes_the_shipped_heads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_nlu_heldout import trained
+from test_nlu_heldout import shipped, trained
 
 URGENT = """
 充电的时候插座突然着火了，沙发烧了一个洞
@@ -130,3 +130,29 @@ def test_idioms_fears_denials_and_questions_do_not() -> None:
 def test_between_urgent_and_normal_stand_clear_complaints(text: str, urgency: str) -> None:
     """Clear dissatisfaction is important; questions, suggestions and praise are normal."""
     assert trained().parse(text).urgency == urgency
+
+
+SEEN_BY_MEANING = [
+    "隔壁装修队把承重墙砸了，楼板往下沉",
+    "老人喝了你们送的消毒水，以为是饮料",
+    "孩子被你们的充气城堡压在下面出不来",
+    "The crane hook swung loose right above the playground",
+    "Grandpa drank the descaler your man left in a juice bottle",
+    "My twins are locked inside the car and the app won't open it, it's 38 degrees",
+]
+EVERYDAY = [
+    "外卖晚了半小时，汤都凉了",
+    "鞋子开胶了，想换一双",
+    "The sofa is late again, I'm annoyed",
+    "Wrong size, please swap",
+]
+
+
+def test_danger_is_understood_without_a_word_of_alarm() -> None:
+    """What no list has a word for is heard by the heads, at the latest by those over the encoders; an everyday
+    complaint stays one."""
+    fast, cascade = shipped()
+    missed = [each.text for each in cascade.parse_many(SEEN_BY_MEANING) if each.urgency != "urgent"]
+    assert len(missed) <= 1, missed
+    assert all(each.urgency != "urgent" for each in cascade.parse_many(EVERYDAY))
+    assert all(each.urgency != "urgent" for each in fast.parse_many(EVERYDAY))

@@ -6,6 +6,9 @@ A file has `language` and any of these blocks, one sentence or pair a line:
   questions:    sentence (somebody wants to know something; no judgement)
   neutral:      sentence (greetings, answers, facts)
   strays:       sentence (what no customer service is asked)
+or of these, which teach urgency alone (see `alerts`):
+  urgent:       sentence (danger, a large loss, many people harmed, press, regulator or court)
+  calm:         sentence (not urgent, though it may sound so)
 Topics are `nature/aspect` of lexicon/topics.yml with the main one first, or `none`, `other`, `complaint` (no object is
 named), with `suggestion` before them where it is one. Every complaint needs its satisfied twin: heads that see a topic
 only in complaints take the topic for the complaint.
@@ -37,6 +40,15 @@ class Seed:
     block: str
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A sentence that is `urgent`, or is not however it sounds."""
+
+    text: str
+    language: Language
+    urgent: bool
+
+
 def load(aspects: Sequence[tuple[str, str]], directory: Path = DIRECTORY) -> list[Seed]:
     """The sentences of all files; `aspects` are those that topics may name. Raises content.DataError with file, line
     and remedy."""
@@ -44,17 +56,36 @@ def load(aspects: Sequence[tuple[str, str]], directory: Path = DIRECTORY) -> lis
     return [seed for path in sorted(directory.glob("*.yml")) for seed in _file(path, known)]
 
 
-def _file(path: Path, known: set[tuple[str, str]]) -> Iterator[Seed]:
+def alerts(directory: Path = DIRECTORY) -> list[Alert]:
+    """The sentences that teach urgency, of both languages and both kinds by turns, so that neighbours are of one topic.
+    Raises content.DataError as `load`."""
+    found: list[tuple[float, Alert]] = []
+    for path in sorted(directory.glob("*.yml")):
+        language, fields = _opened(path)
+        for block in _ALERTING & set(fields):
+            lines = [line for _, line in fields[block].lines()]
+            for place, line in enumerate(lines):
+                found.append((place / len(lines), Alert(line, language, block == "urgent")))
+    return [alert for _, alert in sorted(found, key=lambda each: (each[0], each[1].text))]
+
+
+def _opened(path: Path) -> tuple[Language, dict[str, content.Node]]:
     node = content.read(path)
     fields = node.fields()
     if "language" not in fields or fields["language"].text() not in get_args(Language):
         raise node.error("The language is missing.", "Write 'language: zh' or 'language: en' at the top.")
-    language = cast(Language, fields.pop("language").text())
+    return cast(Language, fields.pop("language").text()), fields
+
+
+def _file(path: Path, known: set[tuple[str, str]]) -> Iterator[Seed]:
+    language, fields = _opened(path)
     for block, members in fields.items():
+        if block in _ALERTING:
+            continue
         for line, written in members.lines():
             parts = [part.strip() for part in written.split(" | ")]
             if len(parts) != _PARTS.get(block, 0):
-                expected = _SHAPES.get(block) or f"one of the blocks {', '.join(_SHAPES)}"
+                expected = _SHAPES.get(block) or f"one of the blocks {', '.join((*_SHAPES, *sorted(_ALERTING)))}"
                 raise members.error(f"'{block}' does not read like this.", f"Write {expected}.", line)
             if block == "pairs":
                 natures, found = _topics(parts[0], known, members, line)
@@ -111,4 +142,5 @@ _SHAPES = {
     "neutral": "one sentence",
     "strays": "one sentence",
 }
+_ALERTING = {"urgent", "calm"}
 _PARTS = {block: shape.count("|") + 1 for block, shape in _SHAPES.items()}
