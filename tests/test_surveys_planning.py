@@ -278,26 +278,32 @@ async def test_several_choices_in_a_chat_are_tapped_one_after_the_other(place: P
     await place.tap("42", "Done")
     assert "May we call you" in place.sent("chat")[-1]
     await place.tap("42", "Yes, please call")
-    [case] = await place.rows(tables.cases)
-    assert (case["origin"], case["title"]) == ("interview:1", "Agreed to a follow-up talk: please call back")
+    [task] = await place.rows(tables.case_tasks)
+    assert (task["kind"], task["required"]) == ("call_back", "Agreed to a follow-up talk: please call back")
+    assert (task["made_by"], task["state"]) == ("interview:1", "waiting")
+    assert task["contact_id"] == (await place.rows(tables.surveys))[0]["contact_id"]
+    assert task["due_at"] is not None
+    assert await place.rows(tables.cases) == []
     assert [row["state"] for row in await place.rows(tables.surveys)] == ["answered"]
 
 
 async def test_no_to_an_interview_calls_nobody_and_a_change_of_mind_is_noted(place: Place) -> None:
-    """Who said yes and then no is not called: it stands on the case."""
+    """Who said yes and then no is not called, and is after another yes: one task, whatever they say."""
     await place.say("hello there", "42")
     relationship = content().surveys.definitions["relationship"]
     asking(place, replace(relationship, trigger="episode", every=None, office_hours=False, sample=100))
     await post(place, episode(addresses=[address("chat", "42")]))
     for button in ("6", "Done", "No, thank you"):
         await place.tap("42", button)
-    assert await place.rows(tables.cases) == []
-    place.clock.advance(timedelta(minutes=1))
-    await place.tap("42", "Yes, please call")
-    place.clock.advance(timedelta(minutes=1))
-    await place.tap("42", "No, thank you")
-    assert len(await place.rows(tables.cases)) == 1
-    assert (await place.rows(tables.case_events))[-1]["note"] == "No, thank you"
+    assert await place.rows(tables.case_tasks) == []
+    for button, state in (
+        ("Yes, please call", "waiting"),
+        ("No, thank you", "cancelled"),
+        ("Yes, please call", "waiting"),
+    ):
+        place.clock.advance(timedelta(minutes=1))
+        await place.tap("42", button)
+        assert [row["state"] for row in await place.rows(tables.case_tasks)] == [state]
 
 
 async def test_an_anonymous_survey_is_answered_on_its_page_and_tells_nobody_whose_it_is(place: Place) -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection, select, update
+
+from bot.cases import tasks
 from bot.loop import closing
 from bot.loop.case_moves import told
 from bot.loop.cases import Desk
@@ -21,6 +24,7 @@ from storage.changes import Insert
 from storage.records import Survey
 
 YES = "yes"
+task = tables.case_tasks.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Consequences:
         question = definition.find(given.question)
         words = rules.recorded(definition, given, language_of(effects))
         if question is not None and question.consent is not None:
-            self._interview(effects, survey, yes=given.option == YES, words=words, at=at)
+            self._interview(effects, survey, yes=given.option == YES, at=at)
             return
         case = _case(effects, _low(survey)) if survey.case_id is None else survey.case_id
         if case is not None:
@@ -90,21 +94,30 @@ class Consequences:
         said = self.notices.low_rating.said(language, number="[[case_number]]", promise=promise)
         return f"\n{said}"
 
-    def _interview(self, effects: Effects, survey: Survey, *, yes: bool, words: str, at: datetime) -> None:
-        case = _case(effects, _interview(survey))
-        if case is not None:  # they thought better of it: whoever calls must know
-            told(effects, case, "completed", actor="customer", note=words, at=at)
-        elif yes:
-            self.desk.open(
-                effects,
-                title=self.notices.interview_title.said(language_of(effects)),
-                nature=["suggestion"],
-                aspect=[],
-                urgency="normal",
-                fields={},
-                origin=_interview(survey),
-                at=at,
-            )
+    def _interview(self, effects: Effects, survey: Survey, *, yes: bool, at: datetime) -> None:
+        """A call-back task, once for a survey; who thinks better of it is not called."""
+        house, required = self.desk.house, self.notices.interview_title.said(language_of(effects))
+        mine = (task.contact_id == survey.contact_id, task.made_by == f"interview:{survey.id}")
+
+        def work(connection: Connection) -> None:
+            known = connection.execute(select(task.id).where(*mine)).scalar()
+            if known is None and yes:
+                tasks.add(
+                    connection,
+                    house,
+                    kind="call_back",
+                    department=house.departments.hub,
+                    required=required,
+                    by=f"interview:{survey.id}",
+                    at=at,
+                    contact_id=survey.contact_id,
+                )
+            elif known is not None:
+                old, new = ("cancelled", "waiting") if yes else ("waiting", "cancelled")
+                moved = update(tables.case_tasks).where(task.id == known, task.state == old)
+                connection.execute(moved.values(state=new, ended_at=None if yes else at))
+
+        effects.joined.append(work)
 
 
 def language_of(effects: Effects) -> Language:
@@ -113,10 +126,6 @@ def language_of(effects: Effects) -> Language:
 
 def _low(survey: Survey) -> str:
     return f"survey:{survey.id}"
-
-
-def _interview(survey: Survey) -> str:
-    return f"interview:{survey.id}"
 
 
 def _case(effects: Effects, origin: str) -> int | Insert | None:
