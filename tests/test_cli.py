@@ -215,6 +215,9 @@ def test_a_dead_letter_is_listed_without_its_words_and_tried_again(earful: CliRu
     listed = earful.invoke(main, ["dead-letters", "list"]).output
     assert "failed 3 times" in listed
     assert "secret words" not in listed
+    shown = earful.invoke(main, ["dead-letters", "show", "1"]).output
+    assert all(words in shown for words in ("secret words", "chat:web:a:t", "failed 3 times"))
+    assert "no dead letter" in refused(earful.invoke(main, ["dead-letters", "show", "2"]))
     assert "1 tried again" in earful.invoke(main, ["dead-letters", "replay", "1"]).output
     assert "0 of 1 are dead letters" in refused(earful.invoke(main, ["dead-letters", "replay", "1"]))
 

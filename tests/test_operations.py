@@ -36,26 +36,28 @@ def earful(line: str, url: str, place: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
-async def test_backup_restore_and_upgrade_as_the_page_says(
-    database: Database, target: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    """Dump, restore into an empty database of either kind, check it, upgrade it, and it is all there."""
+@pytest.fixture
+async def fresh(database: Database, tmp_path: Path, postgres_server: str) -> str:
+    """The address of an empty database of the other kind."""
     from conftest import new_database
 
+    if database.url.startswith("sqlite"):
+        return await new_database(postgres_server)
+    return f"sqlite:///{tmp_path / 'new.db'}"
+
+
+async def test_backup_restore_and_upgrade_as_the_page_says(database: Database, tmp_path: Path, fresh: str) -> None:
+    """Dump, restore into an empty database of the other kind, check it, upgrade it, and it is all there."""
     rig = Rig(database)
     await rig.hear("one", "two")
     await rig.settle()
-    where = f"sqlite:///{tmp_path / 'new.db'}"
-    if target == "postgresql":
-        where = await new_database(request.getfixturevalue("postgres_server"))
     url = database.url.replace("+asyncpg", "")
     assert [line.split()[1] for line in STEPS] == ["backup", "restore", "check"]
     assert "rows are in earful.backup" in earful(STEPS[0], url, tmp_path)
     for line in STEPS[1:]:
-        earful(line, where, tmp_path)
-    assert "Nothing to do" in earful("earful db upgrade", where, tmp_path)
-    restored = open_database(where)
+        earful(line, fresh, tmp_path)
+    assert "Nothing to do" in earful("earful db upgrade", fresh, tmp_path)
+    restored = open_database(fresh)
     statement = select(func.count()).select_from(tables.messages)
     for each in (database, restored):
         assert await each.read(lambda connection: connection.execute(statement).scalar_one()) == 4
