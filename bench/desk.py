@@ -31,6 +31,8 @@ from storage.schema import upgrade
 from storage.tables import addresses, contacts, conversations, messages, staff
 
 LEISURE = (3.0, 6.0)
+CUSTOMERS = 100
+"""Who write, each to an agent of their own: more from one address the web chat lets in only by and by."""
 
 
 @dataclass
@@ -133,12 +135,13 @@ async def measured(server: Server, agents: list[tuple[int, str]], seconds: float
             cookies = {COOKIE: token}
             connector = aiohttp.TCPConnector(limit=0)
             desks.append(Desk(aiohttp.ClientSession(cookies=cookies, connector=connector), origin, number))
-        chats = [await outside.ws_connect(f"{origin}/chat/ws", headers={"Origin": origin}) for _ in desks]
+        headers = {"Origin": origin}
+        chats = [await outside.ws_connect(f"{origin}/chat/ws", headers=headers) for _ in desks[:CUSTOMERS]]
         for place, chat in enumerate(chats):
             await chat.send_json({"type": "hello", "language": "en"})
             await chat.receive_json()
-            await chat.send_json({"type": "text", "id": f"first{place}", "text": f"转人工 talk{place}"})
-        await claimed(desks)
+            await chat.send_json({"type": "text", "id": f"first-{place:08}", "text": f"转人工 talk{place}x"})
+        await claimed(desks[: len(chats)])
         before = server.memory()[0]
         ready = [asyncio.Event() for _ in desks]
         work = [asyncio.create_task(desk.watch(event)) for desk, event in zip(desks, ready, strict=True)]
@@ -158,16 +161,14 @@ async def measured(server: Server, agents: list[tuple[int, str]], seconds: float
 
 async def claimed(desks: list[Desk]) -> None:
     """Each agent takes a customer of their own."""
-    fresh: dict[str, int] = {}
+    fresh: list[int] = []
     while len(fresh) < len(desks):
-        found = await desks[0].get(f"search?q=talk{len(fresh)}")
-        for row in found["conversations"]:
-            if row["last"] and row["last"]["text"] == f"转人工 talk{len(fresh)}":
-                fresh[f"talk{len(fresh)}"] = row["id"]
-                break
+        found = await desks[0].get(f"search?q=talk{len(fresh)}x")
+        if found["conversations"]:
+            fresh.append(found["conversations"][0]["id"])
         else:
             await asyncio.sleep(0.05)
-    for desk, talk in zip(desks, fresh.values(), strict=True):
+    for desk, talk in zip(desks, fresh, strict=True):
         headers = {"Origin": desk.origin}
         claim = f"{desk.origin}/desk/api/conversations/{talk}/claim"
         async with desk.session.post(claim, json={}, headers=headers) as answer:
@@ -182,9 +183,9 @@ async def talked(
     sent: dict[str, tuple[int, float]] = {}
     begun = time.perf_counter()
     while (now := time.perf_counter()) < begun + seconds:
-        place, text = random.randrange(len(desks)), f"message {len(sent)}"
+        place, text = random.randrange(len(chats)), f"message {len(sent)}"
         sent[text] = (place, now)
-        await chats[place].send_json({"type": "text", "id": f"m{len(sent)}", "text": text})
+        await chats[place].send_json({"type": "text", "id": f"said-{len(sent):08}", "text": text})
         await asyncio.sleep(random.expovariate(per_second))
     return sent
 
