@@ -28,6 +28,7 @@ cases = table(
     when("resolved_at"),
     when("closed_at"),
     when("looked_at"),  # when the slow understanding had its second look
+    Column("topic", String(200)),  # nature:aspect, by which many are seen to say the same
     Column("attempt", Integer, nullable=False, server_default="1"),  # moves by one with each reopening
     Column("reports", Integer, nullable=False, server_default="1"),  # how often it was told: what joined it is counted
     when("waiting_since"),  # we asked the customer something; deadlines stand still meanwhile
@@ -43,6 +44,7 @@ cases = table(
     Index("ix_cases_conversation_id", "conversation_id"),
     Index("ix_cases_state_respond_by", "state", "respond_by"),
     Index("ix_cases_merged_into", "merged_into"),
+    Index("ix_cases_topic_opened_at", "topic", "opened_at"),
     Index("ix_cases_group_id", "group_id"),
     Index(
         "ix_cases_second_look",

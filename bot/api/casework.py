@@ -12,6 +12,7 @@ from bot.api.cases import CASE, CaseView, case_id_of, view_of
 from bot.api.operation import Call, Nothing, Operations
 from bot.api.problems import CONFLICT, NOT_FOUND, Problem, at
 from bot.api.values import Given, Line60, Line100, Moment
+from bot.cases import numbers
 from bot.cases.tasks import TaskRefused
 from bot.loop.case_moves import IllegalMove
 from bot.loop.casework import CaseRefused, NoCase, Worker
@@ -26,10 +27,15 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 AUTO = "auto"
 
 
-class ByStaff(Given):
-    """Who acts, and on which state of the case."""
+class ByAgent(Given):
+    """Who acts."""
 
     agent: Line100 | None = Field(None, description="The login of a member of the staff; without it: this token.")
+
+
+class ByStaff(ByAgent):
+    """Who acts, and on which state of the case."""
+
     version: int | None = Field(
         None, ge=0, description="`version` of the case as you read it: refused (409, moved_on) if it moved since."
     )
@@ -57,6 +63,12 @@ class Question(ByStaff):
 
 class Result(ByStaff):
     result: Words = Field(description="What was done, in words for the customer.")
+
+
+class Merger(ByStaff):
+    into: Annotated[str, StringConstraints(pattern=r"^\d{4,18}$")] = Field(description="The number of the other case.")
+    reason: Words
+    same: bool = Field(False, description="As a duplicate of the other.")
 
 
 class Answer(ByStaff):
@@ -145,6 +157,17 @@ async def resolve_case(call: Call[Result, Nothing]) -> CaseView:
     return await view_of(call, case)
 
 
+@operations.post(f"{CASE}/mergers", scope="cases:write", body=Merger, answer=CaseView, problems=(404, 409))
+async def merge_case(call: Call[Merger, Nothing]) -> CaseView:
+    """Merge a case into another one of the same matter. What becomes of that one is what its customer is told."""
+    case, body = case_id_of(call), call.body
+    into = numbers.parse(body.into)
+    if into is None or numbers.number(into) != body.into:
+        raise at("/into", "This is not a case number: look for a slip.")
+    await done(call, call.service.casework.merge(case, into, await _worker(call), body.reason, same=body.same))
+    return await view_of(call, case)
+
+
 @operations.post(f"{CASE}/answers", scope="cases:write", body=Answer, answer=CaseView, problems=(404, 409))
 async def answer_for_case(call: Call[Answer, Nothing]) -> CaseView:
     """Record what the customer said of the result when they were called.
@@ -193,7 +216,10 @@ async def done(call: Call[Any, Any], act: Awaitable[T]) -> T:
     """What `act` gives; its refusals as problems."""
     try:
         return await act
-    except (IllegalMove, CaseRefused, TaskRefused) as refused:
+    except (IllegalMove, CaseRefused) as refused:
         raise Problem(CONFLICT, refused.said(call.language), code=refused.code) from None
+    except TaskRefused as refused:
+        kind = NOT_FOUND if refused.code == "no_task" else CONFLICT
+        raise Problem(kind, refused.said(call.language), code=refused.code) from None
     except NoCase:
         raise Problem(NOT_FOUND, "There is no case of this number.") from None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.cases import clocks, departments, numbers
+from bot.cases import clocks, departments, groups, numbers
 from bot.cases import deadlines as rules
 from bot.cases.calendar import Calendar
 from bot.cases.clocks import House
@@ -53,6 +53,7 @@ class Desk:
     ) -> Insert:
         """A new case of this conversation; `[[case_number]]` and `[[case_link]]` may be spoken of in the same turn."""
         lead = departments.assign(self.departments, nature).lead
+        about = groups.topic(nature, aspect)
         response = clocks.values(self.house, "first_response", at, lead, urgency=urgency)
         row = effects.add(
             Insert(
@@ -67,6 +68,7 @@ class Desk:
                     "aspect": list(aspect),
                     "urgency": urgency,
                     "department": lead,
+                    "topic": about,
                     "fields": fields,
                     "language": effects.language,
                     "opened_at": at,
@@ -76,6 +78,8 @@ class Desk:
             )
         )
         effects.add(Insert(tables.deadlines, {"case_id": row, **response}))
+        if about is not None:
+            effects.joined.append(lambda connection: groups.gather(connection, _id(row), about, lead, at))
         if urgency == "urgent":
             page(effects, row, lead, "urgent", at)
         told(effects, row, "opened", actor="bot", to="received", at=at)

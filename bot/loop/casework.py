@@ -5,7 +5,7 @@ The customer is told on the channel that they used, or on the next one where the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -231,6 +231,54 @@ class Casework:
 
         await self._act(case_id, decide)
 
+    async def merge(self, case_id: int, into: int, by: Worker, reason: str, *, same: bool = False) -> None:
+        """One matter, one case: this one ends (`same`: as a duplicate of the other), and what becomes of the other is
+        what becomes of it."""
+
+        def decide(effects: Effects, case: Case) -> None:
+            other = effects.state.case(into)
+            if other is None:
+                raise NoCase(into)
+            if into == case_id or other.state in SETTLED:
+                raise CaseRefused("settled")
+            house, state = self.asking.desk.house, "duplicate" if same else "merged"
+            move(effects, house, case, state, "staff", actor=by.actor, reason=reason, merged_into=into)  # type: ignore[arg-type] # one of two
+            effects.change_guarded(cases, other.id, other.version, {"reports": other.reports + case.reports})
+            told(effects, other.id, "joined", actor=by.actor, at=effects.now, note=numbers.number(case.id))
+
+        await self._act(case_id, decide, more=[into])
+
+    async def task(self, task_id: int, new: tasks.State, by: Worker, outcome: str = "") -> None:
+        """Acknowledge, finish or return a task; a hand-over that is returned brings its case back to the hub. Raises
+        TaskRefused."""
+        house = self.asking.desk.house
+
+        def look(connection: Connection) -> tuple[int | None, str]:
+            found = connection.execute(
+                select(tables.case_tasks.c.case_id, tables.case_tasks.c.kind).where(tables.case_tasks.c.id == task_id)
+            ).first()
+            if found is None:
+                raise tasks.TaskRefused("no_task")
+            return found[0], found[1]
+
+        case_id, kind = await self.database.read(look)
+        now = self.turns.now()
+        if case_id is None:
+            await self.database.write(lambda c: tasks.move(c, house, task_id, new, now, outcome))
+            return
+
+        def decide(effects: Effects, case: Case) -> None:
+            effects.joined.append(lambda c: tasks.move(c, house, task_id, new, now, outcome))
+            if kind == "hand_over" and new == "returned":
+                values: dict[str, Any] = {"owner_id": None, "department": house.departments.hub, "handed_at": now}
+                move(effects, house, case, "returned", "staff", actor=by.actor, reason=outcome, **values)
+                return
+            note = f"{kind} {task_id}" + (f": {outcome}" if outcome else "")
+            effects.change_guarded(cases, case.id, case.version, {})
+            told(effects, case.id, f"task_{new}", actor=by.actor, at=now, note=note)
+
+        await self._act(case_id, decide)
+
     # ---- within ----
 
     def _taken(self, effects: Effects, case: Case, by: Worker) -> None:
@@ -273,7 +321,7 @@ class Casework:
         can = self.capabilities_of(state.channel, state.account)
         return not state.public and can is not None and _open(state.address, can, effects.now)
 
-    async def _act(self, case_id: int, decide: _Decide[T], version: int | None = None) -> T:
+    async def _act(self, case_id: int, decide: _Decide[T], version: int | None = None, more: Sequence[int] = ()) -> T:
         lane = await self._lane(case_id)
 
         def act(state: LaneState, effects: Effects) -> T:
@@ -284,7 +332,7 @@ class Casework:
                 raise CaseRefused("moved_on")
             return decide(effects, case)
 
-        return await self.turns.act(lane, act, cases=[case_id])
+        return await self.turns.act(lane, act, cases=[case_id, *more])
 
     async def _lane(self, case_id: int) -> str:
         """Where the customer is written to: in the case's own conversation, or at the next address that is open; the

@@ -14,12 +14,16 @@ from sqlalchemy import Connection, insert, select
 from bot.api.episodes import EpisodeIn, person, places
 from bot.app import opened
 from bot.cases import numbers
+from bot.cases.tasks import TaskRefused
 from bot.clock import ManualClock
+from bot.loop.case_moves import IllegalMove
+from bot.loop.casework import CaseRefused
 from bot.loop.episodes import Reported
 from bot.loop.events import chat_lane, decode
 from bot.loop.people import Refused
 from bot.service import Service
 from bot.settings import Settings
+from bot.simulation import casework
 from bot.simulation.channels import FAULTS, MemoryChannel, all_channels
 from bot.simulation.scenario import Scenario, ScenarioError, Step
 from bot.takeover.rules import Agent
@@ -128,9 +132,12 @@ class _Player:
                     await people.requeue(lane, agent)
                 case "resolve":
                     await people.resolve(lane, agent)
+                case _ if action in casework.ACTS:
+                    await casework.act(self._service, agent, doing)
                 case _:
-                    raise self._wrong(step, "an agent can claim, reply, hand_back, requeue or resolve")
-        except Refused as refused:
+                    known = "claim, reply, hand_back, requeue or resolve"
+                    raise self._wrong(step, f"an agent can {known}, and with a case {', '.join(casework.ACTS)}")
+        except (Refused, IllegalMove, CaseRefused, TaskRefused) as refused:
             self.said.append({"step": step.number, "refused": refused.code, "said": refused.said("en")})
 
     async def _api(self, step: Step) -> None:
@@ -218,6 +225,10 @@ def _written(connection: Connection) -> dict[str, Any]:
         "timers": rows(select(timers).order_by(timers.c.id)),
         "outbox": rows(select(outbox).order_by(outbox.c.id)),
         "knowledge": rows(select(known).where(known.c.helpful + known.c.unhelpful > 0)),
+        "deadlines": rows(select(tables.deadlines).order_by(tables.deadlines.c.id)),
+        "tasks": rows(select(tables.case_tasks).order_by(tables.case_tasks.c.id)),
+        "alerts": rows(select(tables.alerts).order_by(tables.alerts.c.id)),
+        "timeline": rows(select(tables.case_events).order_by(tables.case_events.c.id)),
         "contacts": rows(select(tables.contacts).order_by(tables.contacts.c.id)),
         "dead_letters": rows(select(tables.inbox.c.id, tables.inbox.c.reason).where(tables.inbox.c.state == "dead")),
     }

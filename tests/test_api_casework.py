@@ -1,0 +1,93 @@
+"""Working on cases through the API: what is done stands there, what cannot be is refused with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+from api_parts import Place
+
+from bot.cases import numbers
+from storage.database import Database
+
+NUMBER = numbers.number(1)
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def place(database: Database) -> Place:
+    """Something urgent was told."""
+    made = Place(database)
+    await made.hire("anna")
+    await made.say("The charger caught fire and burned my hand, I am hurt", "emma")
+    return made
+
+
+@pytest.fixture
+async def client(place: Place) -> AsyncIterator[Client]:
+    async with place.client() as made:
+        yield made
+
+
+async def post(client: Client, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
+    answer = await client.post(f"/api/v1/{path}", json=body)
+    return answer.status, await answer.json()
+
+
+async def get(client: Client, path: str) -> dict[str, Any]:
+    answer = await client.get(f"/api/v1/{path}")
+    assert answer.status == 200, await answer.text()
+    found: dict[str, Any] = await answer.json()
+    return found
+
+
+async def test_a_case_goes_its_way(client: Client) -> None:
+    """Handed over, acknowledged, planned, resolved; read with its deadlines, tasks and timeline."""
+    case = f"cases/{NUMBER}"
+    handed = {"agent": "anna", "department": "quality", "required": "find out why"}
+    status, found = await post(client, f"{case}/assignments", **handed)
+    assert (status, found["state"], found["department"]) == (200, "assigned", "quality")
+    [task] = [each for each in (await get(client, "tasks?open=true"))["items"] if each["kind"] == "hand_over"]
+    assert (task["case"], task["required"], task["state"]) == (NUMBER, "find out why", "waiting")
+    assert (await post(client, f"tasks/{task['id']}/moves", agent="anna", to="acknowledged"))[0] == 200
+    status, refused = await post(client, f"tasks/{task['id']}/moves", to="acknowledged")
+    assert (status, refused["code"]) == (409, "already")
+    assert (await post(client, f"{case}/plans", plan="We pick it up"))[1]["state"] == "planned"
+    assert (await post(client, f"{case}/findings", cause="A bad batch"))[1]["cause"] == "A bad batch"
+    status, found = await post(client, f"{case}/resolutions", agent="anna", result="Picked up")
+    assert (found["state"], found["result"], found["owner"]) == ("following_up", "Picked up", "anna")
+    status, refused = await post(client, f"{case}/plans", plan="again")
+    assert (status, refused["code"]) == (409, "no_such_move")
+    detail = await get(client, case)
+    assert {each["kind"] for each in detail["deadlines"]} >= {"first_response", "plan", "execution", "follow_up"}
+    assert "task_acknowledged" in [each["kind"] for each in detail["timeline"]]
+
+
+async def test_an_urgent_case_calls_people_until_somebody_takes_it(client: Client) -> None:
+    """Once for each who is called; taken by one, told to the next."""
+    found = (await get(client, "alerts?taken=false&kind=urgent"))["items"]
+    assert {each["audience"] for each in found} >= {"supervisor"}
+    assert all(each["pages"] and each["case"] == NUMBER for each in found)
+    path = f"alerts/{found[0]['id']}/take"
+    assert await post(client, path, agent="anna") == (200, {"id": found[0]["id"]})
+    status, refused = await post(client, path)
+    assert (status, refused["code"]) == (409, "taken")
+    assert len((await get(client, "alerts?taken=false&kind=urgent"))["items"]) == len(found) - 1
+
+
+async def test_what_cannot_be_done_says_why(client: Client) -> None:
+    """No such case, task or alert, a version that moved on, nobody of that name; nothing is changed."""
+    before = await get(client, f"cases/{NUMBER}")
+    assert (await post(client, f"cases/{numbers.number(77)}/starts"))[0] == 404
+    assert (await post(client, "tasks/77/moves", to="done"))[0] == 404
+    assert (await post(client, "alerts/77/take"))[0] == 404
+    status, refused = await post(
+        client, f"cases/{NUMBER}/starts", version=before["version"] - 1 if before["version"] else 5
+    )
+    assert (status, refused["code"]) == (409, "moved_on")
+    assert (await post(client, f"cases/{NUMBER}/starts", agent="nobody"))[0] == 422
+    assert (await post(client, f"cases/{NUMBER}/assignments", department="gone"))[1]["code"] == "no_department"
+    assert (await post(client, f"cases/{NUMBER}/answers", score=101))[0] == 422
+    assert await get(client, f"cases/{NUMBER}") == before
