@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Connection, select
 
 from bot.api.cases import TaskView
-from bot.api.casework import ByAgent, done, worker_of
+from bot.api.casework import ByWorker, done, worker_of
 from bot.api.operation import Call, Nothing, Operations
 from bot.api.pages import Page, Paging, Rows, page_of
 from bot.api.problems import CONFLICT, NOT_FOUND, Problem
@@ -57,12 +57,12 @@ class CaseTask(TaskView):
     case: str | None = Field(description="The number of its case.")
 
 
-class TaskMove(ByAgent):
+class TaskMove(ByWorker):
     to: Literal["acknowledged", "done", "returned"]
     outcome: Annotated[str, StringConstraints(max_length=2_000)] = Field("", description="Returned: why; needed then.")
 
 
-class Done(BaseModel):
+class Settled(BaseModel):
     """It is so."""
 
     id: int
@@ -90,8 +90,8 @@ async def list_alerts(call: Call[Nothing, AlertFilter]) -> Page[AlertView]:
     return Page[AlertView](items=items, next=following)
 
 
-@operations.post(r"/alerts/{id:\d{1,18}}/take", scope="cases:write", body=ByAgent, answer=Done, problems=(404, 409))
-async def take_alert(call: Call[ByAgent, Nothing]) -> Done:
+@operations.post(r"/alerts/{id:\d{1,18}}/take", scope="cases:write", body=ByWorker, answer=Settled, problems=(404, 409))
+async def take_alert(call: Call[ByWorker, Nothing]) -> Settled:
     """Take an alert: somebody looks after it, and it is repeated no more."""
     id, by, now = int(call.path["id"]), await worker_of(call, call.body.agent), call.now
 
@@ -105,7 +105,7 @@ async def take_alert(call: Call[ByAgent, Nothing]) -> Done:
         raise Problem(NOT_FOUND, "There is no alert of this id.")
     if not taken:
         raise Problem(CONFLICT, "Somebody has taken this alert already.", code="taken")
-    return Done(id=id)
+    return Settled(id=id)
 
 
 @operations.get("/tasks", scope="cases:read", query=TaskFilter, answer=Page[CaseTask])
@@ -127,9 +127,9 @@ async def list_tasks(call: Call[Nothing, TaskFilter]) -> Page[CaseTask]:
     return Page[CaseTask](items=items, next=following)
 
 
-@operations.post(r"/tasks/{id:\d{1,18}}/moves", scope="cases:write", body=TaskMove, answer=Done, problems=(404, 409))
-async def move_task(call: Call[TaskMove, Nothing]) -> Done:
+@operations.post(r"/tasks/{id:\d{1,18}}/moves", scope="cases:write", body=TaskMove, answer=Settled, problems=(404, 409))
+async def move_task(call: Call[TaskMove, Nothing]) -> Settled:
     """Acknowledge, finish or return a task. A hand-over that is returned brings its case back to the hub."""
     id, body = int(call.path["id"]), call.body
     await done(call, call.service.casework.task(id, body.to, await worker_of(call, body.agent), body.outcome))
-    return Done(id=id)
+    return Settled(id=id)

@@ -27,13 +27,13 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 AUTO = "auto"
 
 
-class ByAgent(Given):
+class ByWorker(Given):
     """Who acts."""
 
     agent: Line100 | None = Field(None, description="The login of a member of the staff; without it: this token.")
 
 
-class ByStaff(ByAgent):
+class ByStaff(ByWorker):
     """Who acts, and on which state of the case."""
 
     version: int | None = Field(
