@@ -39,7 +39,10 @@ def configure(level: str, form: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[redact, last], foreign_pre_chain=shared[:-1]))
+    formatter = structlog.stdlib.ProcessorFormatter
+    handler.setFormatter(
+        formatter(processors=[formatter.remove_processors_meta, redact, last], foreign_pre_chain=shared[:-1])
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

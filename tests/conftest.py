@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
+import structlog
 from playwright.async_api import Browser
 from sqlalchemy import make_url
 from web_parts import Site, site
@@ -22,6 +23,14 @@ from storage.schema import upgrade
 
 T = TypeVar("T")
 
+# The default traceback shows every variable of every frame: of a whole service that takes a minute.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 os.environ["EARFUL_ENCODERS"] = "false"  # seconds and 300 MiB a service; the tests that are about them say so
 
 
