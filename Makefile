@@ -50,7 +50,7 @@ rasa-check: $(READY) ## the assistant under a real Rasa 3.6, beside our engine (
 lock: $(READY) ## resolve requirements.lock and requirements-run.lock again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --extra encoders --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	@$(BIN)/uv pip compile pyproject.toml --extra encoders --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --constraint requirements.lock --quiet --output-file requirements-run.lock
 
 clean: ## remove what the other habits made (not ./data)
