@@ -48,7 +48,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             "sweep-outbox": _again(SWEEP, service.delivery.sweep),
             "timers": _again(TICK, service.timers.fire),
             "deadlines": _again(TICK, service.ticking.tick),
-            "second-look": service.second_look.run(),
+            **({"second-look": service.second_look.run()} if service.second_look.closer else {}),
             "release": _again(RELEASE, _in_one(service, "release", service.passing.release)),
             "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),
             "relationships": _again(RELATIONSHIPS, service.relationships.run_due),

@@ -90,8 +90,9 @@ def apply(connection: Connection, guards: Iterable[Guard], changes: Sequence[Cha
 def _check(connection: Connection, guards: Iterable[Guard]) -> None:
     by_table: dict[Table, dict[int, int]] = defaultdict(dict)
     for guard in guards:
-        if by_table[guard.table].setdefault(guard.id, guard.version) != guard.version:
+        if guard.id in by_table[guard.table]:  # two lanes at the same version: the later would undo the earlier
             raise Conflict(f"{guard.table.name} {guard.id} is changed twice in one transaction")
+        by_table[guard.table][guard.id] = guard.version
     for table in sorted(by_table, key=_place):
         wanted = by_table[table]
         found = dict(_versions(table, connection.dialect).all(connection, {"ids": list(wanted)}))

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from storage import case_tables, desk_tables, table
-from storage.types import CleanText, Id, Json
+from storage.types import CleanText, Id, Json, Unread
 
 metadata, _table, _when, _ref = table.metadata, table.table, table.when, table.ref
 
@@ -87,7 +87,7 @@ inbox = _table(
     Column("account", String(100), nullable=False),
     Column("dedupe_key", String(200), nullable=False),
     Column("lane", String(500), nullable=False),
-    Column("event", Json, nullable=False),
+    Column("event", Unread, nullable=False),
     Column("raw", LargeBinary),  # what could not be parsed, as it came
     Column("state", String(10), nullable=False, server_default="new"),  # new, done, dead
     Column("attempts", Integer, nullable=False, server_default="0"),

@@ -96,12 +96,29 @@ class Json(TypeDecorator[Any]):
         return _loaded
 
 
+class Unread(Json):
+    """JSON that others wrote, or another version of us: what is none is read as None, so that a row which is broken
+    keeps no others from being read."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        return _loaded_or_none
+
+
 def _dumped(value: Any) -> bytes | None:
     return None if value is None else dump(value)
 
 
 def _loaded(value: bytes | None) -> Any:
     return None if value is None else orjson.loads(value)
+
+
+def _loaded_or_none(value: bytes | None) -> Any:
+    try:
+        return _loaded(value)
+    except ValueError:
+        return None
 
 
 def dump(value: Any) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import yaml
 from aiohttp import web
 from loop_parts import Rig
@@ -18,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from structlog.testing import capture_logs
 from web_parts import Site, site
 
+from bot.loop import figures
 from bot.loop.figures import Figures
 from bot.loop.turn import Turns
 from bot.tracing import Collector
@@ -26,9 +28,10 @@ from storage.database import Database
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-async def test_each_turn_is_one_line_without_a_word_of_it(sqlite: Database) -> None:
+async def test_each_turn_is_one_line_without_a_word_of_it(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who looks for a slow conversation finds it; who reads the log finds nobody's words."""
     rig = Rig(sqlite)
+    monkeypatch.setattr(figures, "log", structlog.get_logger())  # one that no command line has configured before
     with capture_logs() as lines:
         await rig.hear("my secret", "and more")
         await rig.hear("other", thread="u")
@@ -46,12 +49,12 @@ async def test_each_turn_is_one_line_without_a_word_of_it(sqlite: Database) -> N
 async def test_dead_letters_are_counted_by_channel(sqlite: Database) -> None:
     """Somebody must look."""
     rig = Rig(sqlite)
-    figures = Figures()
-    rig.turns = Turns(sqlite, rig.clock, rig.policy, rig.lanes, rig.delivery.hint, rig.watch, figures=figures)
+    counted = Figures()
+    rig.turns = Turns(sqlite, rig.clock, rig.policy, rig.lanes, rig.delivery.hint, rig.watch, figures=counted)
     rig.policy.fail.add("bad")
     await rig.hear("bad")
     await rig.settle()
-    assert figures.dead["memory"] == 1
+    assert counted.dead["memory"] == 1
 
 
 @pytest.fixture

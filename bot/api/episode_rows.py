@@ -7,6 +7,7 @@ further ones stand in `channel_2`, `address_2` and so on; an account may be left
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -211,7 +212,7 @@ def _text(path: Path) -> Iterator[tuple[int, list[str]]]:
     if "\0" in text:
         raise FileError(f"{path.name} is no text: save it as CSV UTF-8, or as .xlsx")
     first = text.partition("\n")[0]
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=first.count))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     line = 1
     try:
         for cells in reader:

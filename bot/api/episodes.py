@@ -12,6 +12,7 @@ from bot.api.values import CustomerIn, Given, Line60, Line90, Line100, Line200, 
 from bot.contacts.service import Person, Place
 from bot.loop.episodes import AHEAD, Reported, UnknownPlace
 from bot.service import Service
+from bot.surveys.selection import REASONS
 
 operations = Operations("episodes")
 
@@ -40,8 +41,7 @@ class SurveyDecision(BaseModel):
         description="awaiting: the question is on its way; planned: it will be asked later; suppressed: it will not."
     )
     reason: str | None = Field(
-        description="Why it is suppressed: no_definition, no_address, opted_out, blocked, cooldown, window_closed, "
-        "too_old (told so late that the survey would have expired)."
+        description=f"Why it is suppressed: {', '.join(REASONS)}; too_old: told so late that it would have expired."
     )
 
 

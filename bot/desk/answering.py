@@ -48,7 +48,7 @@ async def canned(request: web.Request, room: Room, member: Member) -> dict[str, 
         {"shortcut": row.shortcut, "title": row.title, "text": row.text, "department": row.department or None}
         for row in await room.service.database.read(work)
     ]
-    taken = {each["shortcut"] for each in own}
+    taken = {each["shortcut"] for each in own if not each["department"]}
     ready = [
         {"shortcut": each.shortcut, "title": each.title.said(language), "text": each.text.said(language)}
         for each in shipped()

@@ -22,6 +22,7 @@ from bot.staff.sessions import Member
 from bot.takeover import whispers
 from nlu.understanding import Language
 from storage.tables import conversations
+from storage.types import clean
 
 TEXT_LIMIT = 4_000
 """Characters of a reply. A channel that carries less gets it in parts."""
@@ -197,10 +198,10 @@ def _wanted(request: web.Request) -> Wanted:
         raise Problem(422, "bad_request")
     return Wanted(
         view,
-        channel=query.get("channel", "")[:40] or None,
+        channel=clean(query.get("channel", "")[:40]) or None,
         language=language,
-        reason=query.get("reason", "")[:40] or None,
-        department=query.get("department", "")[:60] or None,
+        reason=clean(query.get("reason", "")[:40]) or None,
+        department=clean(query.get("department", "")[:60]) or None,
         urgent=query.get("urgent") == "1",
         high_value=query.get("high_value") == "1",
         risk=query.get("risk") == "1",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-_RELEASED = frozenset({"handed_back", "requeued", "resolved"})
+_TAKEN = frozenset({"claimed", "assigned", "transferred"})
+_RELEASED = frozenset({"handed_back", "requeued", "resolved", "passed_on", "left_waiting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def hidden(lines: Sequence[Line], judging: Collection[int], asked: Mapping[int, 
     before: Line | None = None
     for line in lines:
         if line.author == "system":
-            with_person = line.event == "claimed" or (with_person and line.event not in _RELEASED)
+            with_person = line.event in _TAKEN or (with_person and line.event not in _RELEASED)
             answering = False
         elif line.author == "customer":
             survey = line.survey if line.survey is not None else surveys.get(line.tapped or 0)

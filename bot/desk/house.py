@@ -174,7 +174,7 @@ async def entries(request: web.Request, room: Room, member: Member) -> web.Strea
     rows = select(knowledge).order_by(knowledge.c.language != language_of(request), knowledge.c.key)
 
     def work(connection: Connection) -> tuple[Any, Any]:
-        groups = unanswered.grouped(unanswered.asked(connection, since)[:500])[:_GROUPS]
+        groups = unanswered.grouped(unanswered.asked(connection, since, chunks=4)[:500])[:_GROUPS]
         return groups, connection.execute(rows).all()
 
     groups, found = await room.service.database.read(work)

@@ -14,6 +14,7 @@ from bot.desk.room import Room
 from bot.desk.table import routes
 from bot.staff.sessions import Member
 from storage.tables import cases, contacts, conversations, messages
+from storage.types import clean
 
 MOST = 30
 LONGEST = 100
@@ -27,7 +28,7 @@ _PEOPLE, _WORDS = 50_000, 20_000
 @api
 async def search(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
     """`conversations` for `q`, the best guess first: the case of this number, people, then words."""
-    text, now = " ".join(request.query.get("q", "")[:LONGEST].split()), room.service.clock.now()
+    text, now = " ".join(clean(request.query.get("q", "")[:LONGEST]).split()), room.service.clock.now()
     if not text:
         return {"conversations": []}
 

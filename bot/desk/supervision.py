@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 from sqlalchemy import Connection, func, select
 
 from bot.cases import numbers
-from bot.cases.rules import SETTLED
+from bot.cases.rules import SETTLED, State
 from bot.desk.room import Room
 from bot.desk.sheets import sheet, show
 from bot.desk.table import routes
@@ -38,7 +38,11 @@ async def team(request: web.Request, room: Room, member: Member) -> web.StreamRe
             other_than(conversations.c.owner, "bot"), waits
         )
         count, first = connection.execute(queue).one()
-        late = (cases.c.state.not_in(sorted(SETTLED)), cases.c.responded_at.is_(None), cases.c.respond_by < now)
+        late = (
+            cases.c.state.in_(sorted(set(get_args(State)) - SETTLED)),
+            cases.c.responded_at.is_(None),
+            cases.c.respond_by < now,
+        )
         overdue = connection.execute(select(cases).where(*late).order_by(cases.c.respond_by).limit(_BREACHES)).all()
         return {
             "people": presence.team(connection, now),

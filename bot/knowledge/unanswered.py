@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 
 from sqlalchemy import Connection, select
 
@@ -34,13 +35,15 @@ class Group:
     questions: tuple[Question, ...]
 
 
-def asked(connection: Connection, since: datetime) -> list[Question]:
+def asked(connection: Connection, since: datetime, chunks: int | None = None) -> list[Question]:
     """The questions since then that found no answer, the newest first, at most MOST. Walks back from the newest
-    message, so that it costs what was said since then, not what is stored."""
+    message, so that it costs what was said since then, not what is stored; with `chunks` at most so many thousands."""
     found: list[Question] = []
     columns = select(messages.c.id, messages.c.author, messages.c.text, messages.c.data, messages.c.created_at)
     before: int | None = None
-    while len(found) < MOST:
+    for read in count():
+        if len(found) >= MOST or read == chunks:
+            break
         chunk = columns.order_by(messages.c.id.desc()).limit(CHUNK)
         rows = connection.execute(chunk if before is None else chunk.where(messages.c.id < before)).all()
         for row in rows:

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from bot.loop.people import NoConversation, People, Refused
 from bot.loop.turn import Turns
@@ -40,7 +40,7 @@ class Assigning:
         waiting, here = await self.database.read(self._look)
         given = 0
         for talk in waiting:
-            left = {talk.agent} if talk.event in ("left_waiting", "requeued") else set()
+            left = {talk.agent} if talk.event in ("left_waiting", "requeued", "passed_on") else set()
             last = talk.agent if not left else None
             chosen = choose(
                 self.rule,
@@ -67,17 +67,6 @@ class Assigning:
         agent = select(messages.c.staff_id).where(of, messages.c.staff_id.is_not(None))
         event = select(messages.c.text).where(of, messages.c.author == "system")
         newest = messages.c.id.desc()
-        waiting = (
-            select(
-                talks.lane,
-                talks.department,
-                agent.order_by(newest).limit(1).scalar_subquery().label("agent"),
-                event.order_by(newest).limit(1).scalar_subquery().label("event"),
-            )
-            .where(other_than(talks.owner, "bot"), among(talks.owner, "queue"))
-            .order_by(talks.queued_at, talks.id)
-            .limit(AT_ONCE)
-        )
         held = (
             select(talks.agent_id, func.count())
             .where(other_than(talks.owner, "bot"), among(talks.owner, "agent"))
@@ -91,6 +80,22 @@ class Assigning:
             row.id: Candidate(row.id, load.get(row.id, 0), self._served.get(row.id, 0), row.department)
             for row in connection.execute(seen)
         }
+        # A department with nobody to spare must not fill the page: those who wait behind it can be served.
+        free = {each.department for each in here.values() if each.load < self.most}
+        if not free:
+            return [], here
+        waiting = (
+            select(
+                talks.lane,
+                talks.department,
+                agent.order_by(newest).limit(1).scalar_subquery().label("agent"),
+                event.order_by(newest).limit(1).scalar_subquery().label("event"),
+            )
+            .where(other_than(talks.owner, "bot"), among(talks.owner, "queue"))
+            .where(or_(talks.department.is_(None), talks.department.in_(sorted(filter(None, free)))))
+            .order_by(talks.queued_at, talks.id)
+            .limit(AT_ONCE)
+        )
         return list(connection.execute(waiting)), here
 
     async def _name(self, agent: int) -> str:

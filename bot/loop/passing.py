@@ -19,6 +19,7 @@ from bot.loop.talking import ownership
 from bot.loop.turn import Turns
 from bot.takeover import rules, whispers
 from bot.takeover.rules import Agent, Ownership, Refusal
+from bot.takeover.undone import taken_back
 from nlu.understanding import Language
 from storage import tables
 from storage.changes import Insert
@@ -86,6 +87,7 @@ class Passing:
     async def take_back(self, lane: str, agent: Agent, message: int) -> str:
         """A reply of this agent that is still held does not go out. Its words, to be written anew. Raises TooLate."""
         talks, sent, said, cases = tables.conversations, tables.outbox, tables.messages, tables.cases
+        clocks = tables.deadlines
         now = self.turns.now()
 
         def work(connection: Connection) -> str:
@@ -105,6 +107,10 @@ class Passing:
             answered = (cases.c.conversation_id == found.conversation_id) & (cases.c.responded_at == found.created_at)
             reopened = update(cases).where(answered).values(responded_at=None, version=cases.c.version + 1)
             for case in connection.execute(reopened.returning(cases.c.id)).scalars().all():
+                met = (clocks.c.case_id == case) & (clocks.c.ended_at == found.created_at)
+                running = {"state": "running", "ended_at": None, "took_seconds": None, "next_at": now}
+                first = update(clocks).where(met, clocks.c.kind == "first_response", clocks.c.state == "met")
+                connection.execute(first.values(running))  # it goes on where it was: the next tick sees what is due
                 values = {"case_id": case, "at": now, "actor": f"staff:{agent.id}", "kind": "response_taken_back"}
                 connection.execute(insert(tables.case_events).values(values))
             return str(found.text)
@@ -146,7 +152,7 @@ class Passing:
         ours = said.alias("ours")
         replied, moved = (
             select(ours.c.id)
-            .where(ours.c.conversation_id == talks.c.id, ours.c.author == author)
+            .where(ours.c.conversation_id == talks.c.id, ours.c.author == author, ~taken_back(ours))
             .order_by(ours.c.id.desc())
             .limit(1)
             .correlate(talks)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from bot.loop.asking import Asking, reach_of
 from bot.loop.effects import Effects
 from bot.loop.planning import Asked, asked_of, rested, sent_that_day
 from bot.surveys import selection
 from bot.surveys.selection import Occasion, Suppressed
+from bot.takeover.undone import taken_back
 from storage.tables import conversations, messages
 
 
 @dataclass(frozen=True, slots=True)
 class Talked:
-    """What was said since the conversation was last resolved, in messages; `used`: surveys of each definition that were
-    asked today."""
+    """What was said since the conversation was last resolved, in messages: by the customer, and by the agent who has
+    it now. `used`: surveys of each definition that were asked today."""
 
     agent: int
     customer: int
@@ -29,7 +30,9 @@ class Talked:
 def talked(connection: Connection, lane: str, asking: Asking, now: datetime) -> Talked | None:
     """None where there is no such conversation."""
     talk = connection.execute(
-        select(conversations.c.id, conversations.c.contact_id).where(conversations.c.lane == lane)
+        select(conversations.c.id, conversations.c.contact_id, conversations.c.agent_id).where(
+            conversations.c.lane == lane
+        )
     ).first()
     if talk is None:
         return None
@@ -39,6 +42,7 @@ def talked(connection: Connection, lane: str, asking: Asking, now: datetime) -> 
     said = (
         select(messages.c.author, func.count())
         .where(messages.c.conversation_id == talk.id, messages.c.id > resolved.scalar_subquery())
+        .where(or_(messages.c.staff_id.is_(None), messages.c.staff_id == talk.agent_id), ~taken_back(messages))
         .group_by(messages.c.author)
     )
     wrote = {row[0]: int(row[1]) for row in connection.execute(said)}

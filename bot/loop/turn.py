@@ -235,7 +235,8 @@ class Turns:
             if not isinstance(why, Conflict):
                 log.error("turn failed", channel=state.channel, row=state.heard[0].id, error=type(why).__name__)
                 await self._alone(state.lane)
-        again = [state.lane for state in heard if state.more and state.lane not in waiting]
+        apart = {state.lane for state, why in failed if not isinstance(why, Conflict)}
+        again = [state.lane for state in heard if state.more and state.lane not in waiting and state.lane not in apart]
         self._lanes.wake(again + [state.lane for state, why in failed if isinstance(why, Conflict)])
         self.turns += len(good)
         log.debug("turns", lanes=len(heard), failed=len(failed), ms=round(1000 * (time.perf_counter() - started), 1))
@@ -290,7 +291,7 @@ class Turns:
                 return  # another process tries it
             mine.add(first.id)
             if first.attempts >= TRIES and first.id != counted:
-                await self._bury(state)
+                overtaken = 0 if await self._bury(state, plainly=overtaken >= CONFLICTS) else overtaken + 1
                 continue
             if first.id != counted and not await self._count(first):
                 return  # another process tries it
@@ -309,20 +310,23 @@ class Turns:
                 log.error("turn failed alone", row=first.id, attempt=first.attempts + 1, error=type(error).__name__)
         self._lanes.wake([lane])
 
-    async def _bury(self, state: LaneState) -> None:
+    async def _bury(self, state: LaneState, *, plainly: bool) -> bool:
+        """Give up the first row. `plainly`: without a word to anybody, if that cannot be written either. False where a
+        person acted meanwhile, so that the lane is to be looked at again."""
         first = state.heard[0]
         reason = f"failed {first.attempts} times; see the log for row {first.id}"
         try:
             await self._apply([self._policy.give_up(state, reason)])
-        except (Conflict, IntegrityError):
-            return  # a person acted meanwhile: look again
         except Exception as error:
             if is_outage(error):
                 raise
+            if isinstance(error, Conflict | IntegrityError) and not plainly:
+                return False
             log.error("a dead letter's notice failed", row=first.id, error=type(error).__name__)
             bare = update(inbox).where(inbox.c.id == first.id, among(inbox.c.state, "new"))
             buried = bare.values(state="dead", reason=reason)
             await self._database.write(lambda connection: connection.execute(buried))
+        return True
 
     def sent(self, places: Iterable[tuple[str, str, str]], lanes: Iterable[str]) -> None:
         """Something was committed that waits for delivery at `places`, and that watchers of `lanes` should see."""

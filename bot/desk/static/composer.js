@@ -15,7 +15,7 @@ export function makeComposer(on) {
   let mine = false;
   let allowed = {};
   const count = h("span.count", { role: "status" });
-  const field = h("textarea", { id: "reply", rows: 1, "aria-describedby": "hint" });
+  const field = h("textarea", { id: "reply", rows: 1, "aria-describedby": "hint", "aria-controls": "offers", "aria-autocomplete": "list" });
   const hint = h("span.hint", { id: "hint" });
   const button = h("button.primary", { type: "submit", id: "send" });
   const modes = h("div.modes", { role: "group", "aria-label": t("compose.modes") }, ["reply", "note"].map((name) =>

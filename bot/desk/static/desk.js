@@ -32,6 +32,7 @@ const talk = makeTalk(document.getElementById("talk"), {
   on: { act, again, retry, undo, correct, earlier, details: () => pane(desk.dataset.pane === "about" ? "talk" : "about"), view: () => state.view, mayWrite },
 });
 let beside = null; // the customer, once a conversation is open
+let coming = false; // while it is fetched
 let about = null;
 const list = makeList(document.getElementById("lists"), {
   menu: makeMenu({ away }), live,
@@ -55,9 +56,14 @@ function drawTalk(fresh = false) {
   if (about) about.draw(data);
   else {
     document.getElementById("about").classList.toggle("none", !data);
-    if (data && !beside) quietly(async () => {
-      beside = await import("./about.js");
-      about = beside.makeAbout(document.getElementById("about"), { close: () => pane("talk"), before });
+    if (data && !coming) quietly(async () => {
+      coming = true;
+      try {
+        beside = await import("./about.js");
+        about = beside.makeAbout(document.getElementById("about"), { close: () => pane("talk"), before });
+      } finally {
+        coming = false;
+      }
       drawTalk();
     });
   }
@@ -102,7 +108,11 @@ async function loadList(background = false) {
     for (let page = 0; page < state.pages && (page === 0 || found.next); page += 1) {
       if (found) query.set("after", found.next);
       found = await get(`conversations?${query}`, background);
-      if (state.found) found = { ...found, conversations: (await get(`search?${new URLSearchParams({ q: state.found })}`, background)).conversations, next: null };
+      if (state.found) {
+        // What was searched for is looked up when somebody asks, not whenever something changes.
+        const told = background && state.loaded ? state.rows : (await get(`search?${new URLSearchParams({ q: state.found })}`, background)).conversations;
+        found = { ...found, conversations: told, next: null };
+      }
       if (mine !== listing) return;
       for (const row of found.conversations) rows.set(row.id, row);
     }

@@ -13,7 +13,7 @@ const REASONS = ["asked", "urgent", "anger", "misses", "high_value", "unhelpful"
 export const nameOf = (row) => row.name || t("row.visitor", { number: row.id });
 export const channelName = (channel) => (has(`channel.${channel}`) ? t(`channel.${channel}`) : channel);
 export const reasonName = (reason) => (has(`reason.${reason}`) ? t(`reason.${reason}`) : reason);
-export const initial = (name) => [...name.replace(/^(访客|Visitor)\s*/, "")][0].toUpperCase();
+export const initial = (name) => ([...name.replace(/^(访客|Visitor)\s+(?=\S)/, "")][0] || "?").toUpperCase();
 export const shade = (id) => `s${Number(id) % 6}`;
 
 /** What was read of each conversation, kept in this browser. */

@@ -21,7 +21,6 @@ export function makeOffers(composer, talk) {
     at = 0;
     from = start;
     offers.hidden = !found.length;
-    field.setAttribute("aria-expanded", String(!offers.hidden));
     draw();
   }
 
@@ -107,6 +106,8 @@ async function replies(talk) {
   const fill = (text) => text.replace(/\{(\w+)\}/g, (whole, word) => values[word] ?? whole).replace(/ +([,，.!])/g, "$1").replace(/^[,，\s]+/, "");
   const here = department || talk.customer.cases.find((each) => each.open)?.department_key;
   const fits = ready.get(language).filter((each) => !each.department || each.department === here || each.department === me.department);
-  return fits.sort((a, b) => Boolean(b.department) - Boolean(a.department))
+  fits.sort((a, b) => Boolean(b.department) - Boolean(a.department));
+  // A department's own stands for that of everybody with the same shortcut.
+  return fits.filter((each, place) => fits.findIndex((other) => other.shortcut === each.shortcut) === place)
     .map((each) => ({ name: `/${each.shortcut}`, title: each.title, words: fill(each.text), insert: fill(each.text) }));
 }
