@@ -186,6 +186,6 @@ async def _let_go(service: Service, clock: ManualClock, words: str) -> None:
     """Wait until a reply is with the service, which the page may show before, and let the time to undo it pass."""
     found = select(tables.outbox.c.id).where(tables.outbox.c.text == words)
     async with asyncio.timeout(20):
-        while await service.database.read(lambda connection: connection.execute(found).first()) is None:
+        while await service.database.read(lambda connection: connection.execute(found).first()) is None:  # noqa: ASYNC110 - the page may be ahead
             await asyncio.sleep(0.02)
     clock.advance(timedelta(seconds=5))
