@@ -18,6 +18,10 @@ LARGE_ELSEWHERE = 1_000.0
 ALARM = -1.1
 """From which log odds on a message is urgent. Below 0: a call too many costs a look, one too few costs a person."""
 
+PRAISE = 3.0
+"""What clear praise takes from the log odds. Long praise tells of children, nights and accidents too; of short urgent
+messages few sound positive to the other heads, and hardly one of them is a close call."""
+
 
 def cues(text: str, hits: Sequence[Hit], entities: Sequence[Entity], leaning: float) -> tuple[tuple[int, int], ...]:
     """The places of the words that make a normalised text urgent by the rules; the word lists found `hits` in it, and
@@ -31,7 +35,7 @@ def cues(text: str, hits: Sequence[Hit], entities: Sequence[Entity], leaning: fl
 
 def grade(alarm: float, score: float, nature: Nature) -> Urgency:
     """How urgent a message is by its `alarm` (log odds), its sentiment's `score`, -1 to 1, and its main `nature`."""
-    if alarm >= ALARM:
+    if alarm - PRAISE * max(score, 0.0) >= ALARM:
         return "urgent"
     return "important" if score <= _CLEARLY.get(nature, -2.0) else "normal"
 

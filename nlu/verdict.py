@@ -61,8 +61,6 @@ def decide(scores: Sequence[float], mood: Mood, blamed: Sequence[int], heads: He
     the word lists find badly spoken of."""
     tone, silence, alarm = mood
     _, natures, aspects, intents, _ = heads.columns
-    if alarm > 0:
-        tone = -abs(tone)  # who is in danger, or threatens, praises nobody
     score = tanh(0.5 * tone)
     label: Polarity = "negative" if score < 0 else "positive"
     if silence > DOUBT or abs(tone) < QUIET:
