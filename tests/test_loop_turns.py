@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from loop_parts import Rig
-from sqlalchemy import select, update
+from sqlalchemy import LargeBinary, func, select, type_coerce, update
 
 from bot.loop.effects import Effects
 from bot.loop.intake import Intake, Overloaded
@@ -402,3 +402,16 @@ def test_an_outage_of_postgresql_is_known_by_its_state(sqlstate: str, outage: bo
     original = Exception("x")
     original.sqlstate = sqlstate  # type: ignore[attr-defined]
     assert is_outage(DBAPIError("select 1", {}, original)) is outage
+
+
+async def test_a_row_that_is_no_json_blocks_nobody(database: Database) -> None:
+    """What came after it in the same lane, and others of the batch, are answered."""
+    rig = Rig(database)
+    await rig.hear("broken", "after it")
+    await rig.hear("hello", thread="u")
+    first = select(func.min(tables.inbox.c.id)).scalar_subquery()
+    broken = update(tables.inbox).where(tables.inbox.c.id == first).values(event=type_coerce(b"{no json", LargeBinary))
+    await database.write(lambda connection: connection.execute(broken))
+    await rig.settle()
+    assert sorted(rig.adapter.texts()) == ["echo after it", "echo hello"]
+    assert await rows(database, tables.inbox, tables.inbox.c.state) == [("done",)] * 3

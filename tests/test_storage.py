@@ -173,6 +173,18 @@ async def test_ids_follow_the_order_in_which_rows_were_given(database: Database)
     assert [each.id for each in found] == [row.id for row in rows]
 
 
+async def test_two_who_share_a_transaction_do_not_change_one_row_unseen(database: Database) -> None:
+    """Both decided on the same version: together they are a conflict, though nobody else moved it."""
+    rows = conversation("chat:web:a:1")
+    await database.write(lambda connection: apply(connection, [], rows))
+    row = rows[0].id
+    assert row is not None
+    twice = [Guard(tables.conversations, row, 0), Guard(tables.conversations, row, 0)]
+    changes = [Update(tables.conversations, row, {"version": 1, "owner": owner}) for owner in ("agent", "queue")]
+    with pytest.raises(Conflict, match="changed twice"):
+        await database.write(lambda connection: apply(connection, twice, changes))
+
+
 async def test_a_moved_version_is_a_conflict_and_writes_nothing(database: Database) -> None:
     """Two who decided on the same version: one wins, the other must look again."""
     rows = conversation("chat:web:a:1")
