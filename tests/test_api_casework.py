@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from api_parts import Place
 
 from bot.cases import numbers
+from storage import tables
 from storage.database import Database
 
 NUMBER = numbers.number(1)
@@ -91,3 +93,36 @@ async def test_what_cannot_be_done_says_why(client: Client) -> None:
     assert (await post(client, f"cases/{NUMBER}/assignments", department="gone"))[1]["code"] == "no_department"
     assert (await post(client, f"cases/{NUMBER}/answers", score=101))[0] == 422
     assert await get(client, f"cases/{NUMBER}") == before
+
+
+ACTS: dict[str, dict[str, Any]] = {
+    "assignments": {"department": "quality"},
+    "starts": {},
+    "plans": {"plan": "我们上门取件。" * 250},
+    "questions": {"question": "Which charger was it?"},
+    "resumptions": {},
+    "findings": {"cause": "A bad batch \U0001f50c\u0000 " * 90},
+    "returns": {"reason": "not ours"},
+    "resolutions": {"result": "Picked up"},
+    "answers": {"score": 90},
+}
+
+
+async def test_whatever_is_done_to_a_case_twice_under_one_key_is_done_once(place: Place, client: Client) -> None:
+    """However long the answer is, the repeat is answered the same; after two days nothing of it is kept."""
+    await place.say("My other charger caught fire too", "otto")
+    acts = [(f"cases/{numbers.number(2)}/mergers", {"into": NUMBER, "reason": "the same batch"})]
+    acts += [(f"cases/{NUMBER}/{act}", body) for act, body in ACTS.items()]
+    for path, body in acts:
+        headers = {"Idempotency-Key": f"key {path}".replace(" ", "-")}
+        first = await client.post(f"/api/v1/{path}", json=body, headers=headers)
+        assert first.status == 200, await first.text()
+        events = await place.count(tables.case_events)
+        again = await client.post(f"/api/v1/{path}", json=body, headers=headers)
+        assert (again.status, await again.json()) == (200, await first.json())
+        assert await place.count(tables.case_events) == events
+    place.clock.advance(timedelta(days=3))
+    await client.post(f"/api/v1/cases/{NUMBER}/findings", json={"result": "ok"}, headers={"Idempotency-Key": "last"})
+    kept = [row["key"] for row in await place.rows(tables.notes) if row["key"].startswith("idempotency:")]
+    assert kept
+    assert all(f"{place.clock.now():%Y-%m-%d}" in key for key in kept)
