@@ -11,13 +11,26 @@ import base64
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Connection, LargeBinary, Table, func, insert, literal, select, text, tuple_, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    FromClause,
+    LargeBinary,
+    Table,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import DataError, IntegrityError
 
 from storage.database import Database
@@ -129,13 +142,14 @@ def _read(connection: Connection, file: Path, version: str, resume: bool) -> int
         table: Table | None = None
         columns: list[str] = []
         waiting: list[list[Any]] = []
+        among_themselves: list[tuple[Column[Any], Any, Any]] = []
         for raw in _whole(lines, file):
             line = orjson.loads(raw)
             if isinstance(line, list):
                 waiting.append(line)
                 count += 1
             if table is not None and waiting and (len(waiting) == PAGE or isinstance(line, dict)):
-                _insert(connection, table, columns, waiting)
+                among_themselves += _insert(connection, table, columns, waiting)
                 waiting = []
             if isinstance(line, dict) and "rows" in line:
                 if line["rows"] != count:
@@ -145,6 +159,7 @@ def _read(connection: Connection, file: Path, version: str, resume: bool) -> int
                 table, columns = metadata.tables[line["table"]], line["columns"]
         else:
             raise BadBackup(f"{file} is not whole: its end is missing. Use another backup")
+    _refer(connection, among_themselves)
     if connection.dialect.name == "postgresql":
         _sequences(connection)
     if not resume:
@@ -153,16 +168,39 @@ def _read(connection: Connection, file: Path, version: str, resume: bool) -> int
     return count
 
 
-def _insert(connection: Connection, table: Table, columns: list[str], rows: list[list[Any]]) -> None:
+def _insert(
+    connection: Connection, table: Table, columns: list[str], rows: list[list[Any]]
+) -> list[tuple[Column[Any], Any, Any]]:
+    """Write rows, but for what refers to a row of the same table, which may come later: these columns, with the id of
+    their row and that of the other."""
     readers = [_reader(table.columns[name]) for name in columns]
-    values: list[Mapping[str, Any]] = [
+    values: list[dict[str, Any]] = [
         {name: None if value is None else read(value) for name, read, value in zip(columns, readers, row, strict=True)}
         for row in rows
     ]
+    left = []
+    for column in (table.columns[name] for name in columns):
+        if any(key.column.table is table for key in column.foreign_keys):
+            left += [(column, row["id"], row[column.name]) for row in values if row[column.name] is not None]
+            values = [row | {column.name: None} for row in values]
     try:
         connection.execute(insert(table), values)
     except (IntegrityError, DataError) as error:
-        raise BadBackup(f"the rows of {table.name} do not fit together. Use another backup") from error
+        raise _misfit(table) from error
+    return left
+
+
+def _refer(connection: Connection, left: list[tuple[Column[Any], Any, Any]]) -> None:
+    """What was left open, now that every row is there."""
+    for column, id_, other in left:
+        try:
+            connection.execute(update(column.table).where(column.table.c.id == id_).values({column: other}))
+        except IntegrityError as error:
+            raise _misfit(column.table) from error
+
+
+def _misfit(table: FromClause) -> BadBackup:
+    return BadBackup(f"the rows of {table.description} do not fit together. Use another backup")
 
 
 def _reader(column: Column[Any]) -> Callable[[Any], Any]:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api_parts import Place
 from loop_parts import START, Rig
 from sqlalchemy import Connection, select
 
+from bot.loop.casework import Worker
 from channels.base import Unknown
 from storage import dump, tables
 from storage.database import Database, open_database
@@ -100,6 +102,21 @@ async def test_a_database_that_holds_something_is_left_alone(database: Database,
     with pytest.raises(BadBackup, match=r"not empty.*EARFUL_DATABASE_URL"):
         await restore(database, tmp_path / "b", resume=True)
     assert await database.read(content) == before
+
+
+async def test_an_older_case_that_was_merged_into_a_newer_one_is_restored(
+    database: Database, empty: Database, tmp_path: Path
+) -> None:
+    """A row may speak of one that comes after it."""
+    place = Place(database)
+    await place.say("The charger caught fire and burned my hand, I am hurt", "emma")
+    await place.say("The charger caught fire, I am hurt", "otto")
+    await place.service.casework.merge(1, 2, Worker("staff:1"), "the same batch")
+    await backup(database, tmp_path / "b", START)
+    await restore(empty, tmp_path / "b", resume=True)
+    assert await empty.read(content) == await database.read(content)
+    statement = select(tables.cases.c.merged_into).order_by(tables.cases.c.id)
+    assert await empty.read(lambda connection: list(connection.execute(statement).scalars())) == [2, None]
 
 
 @pytest.mark.parametrize("how", ["cut", "damaged", "no rows", "foreign", "newer", "fewer"])
