@@ -10,6 +10,7 @@ import pytest
 from api_parts import Place
 
 from bot.cases import numbers
+from bot.cases.tasks import TaskRefused
 from bot.loop.case_moves import IllegalMove
 from bot.loop.casework import CaseRefused, Casework, NoCase, Worker
 from storage import tables
@@ -237,6 +238,28 @@ async def test_the_state_is_told_truly_with_and_without_the_number(place: Place)
     assert f"Case {number} is closed" in place.sent("chat")[-1]
     await place.say(f"How far is case {number}?", "mallory")
     assert "is closed" not in place.sent("chat")[-1]
+
+
+async def test_who_has_handed_a_case_on_can_no_longer_return_it(place: Place) -> None:
+    """Of several hand-overs only the last one is open, acknowledged or not; given back to the hub, none is."""
+    work, by = place.service.casework, Worker("api:test")
+    await work.assign(1, by, department="quality")
+    await work.task(1, "acknowledged", by)
+    await work.assign(1, by, department="finance")
+    await work.assign(1, by, department="logistics")
+    tasks = [row for row in await place.rows(tables.case_tasks) if row["kind"] == "hand_over"]
+    assert [row["state"] for row in tasks] == ["cancelled", "cancelled", "waiting"]
+    clocks = {row["subject"]: row["state"] for row in await place.rows(tables.deadlines) if row["kind"] == "task"}
+    assert [clocks[f"task:{row['id']}"] for row in tasks] == ["met", "cancelled", "running"]
+    for row in tasks[:2]:
+        with pytest.raises(TaskRefused, match="over"):
+            await work.task(row["id"], "returned", by, "not ours")
+    assert (await case_of(place))["department"] == "logistics"
+    await work.give_back(1, by, "not ours")
+    with pytest.raises(TaskRefused, match="over"):
+        await work.task(tasks[2]["id"], "acknowledged", by)
+    rows = [row for row in await place.rows(tables.deadlines) if row["subject"] == f"task:{tasks[2]['id']}"]
+    assert [(row["state"], row["next_at"]) for row in rows] == [("cancelled", None)]
 
 
 async def test_assignment_looks_at_presence_skill_and_load(place: Place) -> None:

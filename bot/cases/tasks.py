@@ -119,6 +119,18 @@ def cancel_all(connection: Connection, case_id: int, at: datetime) -> None:
     )
 
 
+def cancel_hand_overs(connection: Connection, house: House, case_id: int, at: datetime) -> None:
+    """The case has gone on: nobody acknowledges or returns it any more who has it no longer."""
+    ended = (
+        update(table)
+        .where(table.c.case_id == case_id, table.c.kind == "hand_over", among(table.c.state, "waiting", "acknowledged"))
+        .values(state="cancelled", ended_at=at)
+        .returning(table.c.id)
+    )
+    for task_id in connection.execute(ended).scalars().all():
+        clocks.end(connection, case_id, ("task",), at, "cancelled", subject=f"task:{task_id}", house=house)
+
+
 def any_of(connection: Connection, case_id: int, kind: Kind) -> bool:
     """Whether a case has, or had, a task of this kind."""
     statement = select(table.c.id).where(table.c.case_id == case_id, table.c.kind == kind).limit(1)

@@ -140,6 +140,8 @@ class Casework:
         def decide(effects: Effects, case: Case) -> None:
             values: dict[str, Any] = {"owner_id": None, "department": house.departments.hub, "handed_at": effects.now}
             move(effects, house, case, "returned", "staff", actor=by.actor, reason=reason, **values)
+            at = effects.now
+            effects.joined.append(lambda c: tasks.cancel_hand_overs(c, house, case.id, at))
 
         await self._act(case_id, decide, version)
 
@@ -294,6 +296,7 @@ class Casework:
         at, house = effects.now, self.asking.desk.house
 
         def work(connection: Connection) -> None:
+            tasks.cancel_hand_overs(connection, house, case.id, at)
             tasks.add(
                 connection,
                 house,
