@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +36,14 @@ async def client(place: Place) -> AsyncIterator[Client]:
 async def post(client: Client, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
     answer = await client.post(f"/api/v1/{path}", json=body)
     return answer.status, await answer.json()
+
+
+async def at_desk(place: Place, login: str, department: str) -> None:
+    """They belong to this department, and their desk is open."""
+    mine = tables.staff.update().where(tables.staff.c.login == login)
+    await place.database.write(
+        lambda connection: connection.execute(mine.values(department=department, seen_at=place.clock.now()))
+    )
 
 
 async def get(client: Client, path: str) -> dict[str, Any]:
@@ -126,3 +134,31 @@ async def test_whatever_is_done_to_a_case_twice_under_one_key_is_done_once(place
     kept = [row["key"] for row in await place.rows(tables.notes) if row["key"].startswith("idempotency:")]
     assert kept
     assert all(f"{place.clock.now():%Y-%m-%d}" in key for key in kept)
+
+
+async def test_whatever_is_done_to_a_case_that_moved_on_is_refused(place: Place, client: Client) -> None:
+    """Every operation that takes a version looks at it; nothing is changed."""
+    await place.say("My other charger caught fire too", "otto")
+    await at_desk(place, "anna", "quality")
+    case = f"cases/{NUMBER}"
+    await post(client, f"{case}/resolutions", result="Picked up")  # so that each would be done but for the version
+    before = await get(client, case)
+    acts = ACTS | {
+        "mergers": {"into": numbers.number(2), "reason": "the same batch"},
+        "assignments": {"department": "quality", "owner": "auto"},
+    }
+    for act, body in acts.items():
+        status, refused = await post(client, f"{case}/{act}", **body, version=before["version"] - 1)
+        assert (act, status, refused.get("code")) == (act, 409, "moved_on")
+    assert await get(client, case) == before
+
+
+async def test_who_is_chosen_by_load_is_told_what_is_required_and_by_when(place: Place, client: Client) -> None:
+    """As one who is named."""
+    await at_desk(place, "anna", "quality")
+    due = (place.clock.now() + timedelta(hours=5)).isoformat()
+    body = {"department": "quality", "owner": "auto", "required": "find out why", "due_at": due}
+    status, found = await post(client, f"cases/{NUMBER}/assignments", **body)
+    assert (status, found["owner"]) == (200, "anna")
+    [task] = [each for each in (await get(client, "tasks?open=true"))["items"] if each["kind"] == "hand_over"]
+    assert (task["required"], datetime.fromisoformat(task["due_at"])) == ("find out why", datetime.fromisoformat(due))

@@ -91,7 +91,15 @@ async def assign_case(call: Call[Assignment, Nothing]) -> CaseView:
     case, body = case_id_of(call), call.body
     work = call.service.casework
     if body.owner == AUTO:
-        await done(call, work.assign_by_load(case, await _worker(call), body.department))
+        by_load = work.assign_by_load(
+            case,
+            await _worker(call),
+            body.department,
+            required=body.required or "",
+            due_at=body.due_at,
+            version=body.version,
+        )
+        await done(call, by_load)
         return await view_of(call, case)
     owner = await _staff(call, body.owner, "/owner") if body.owner else None
     act = work.assign(
@@ -164,7 +172,9 @@ async def merge_case(call: Call[Merger, Nothing]) -> CaseView:
     into = numbers.parse(body.into)
     if into is None or numbers.number(into) != body.into:
         raise at("/into", "This is not a case number: look for a slip.")
-    await done(call, call.service.casework.merge(case, into, await _worker(call), body.reason, same=body.same))
+    by = await _worker(call)
+    work = call.service.casework.merge(case, into, by, body.reason, same=body.same, version=body.version)
+    await done(call, work)
     return await view_of(call, case)
 
 
@@ -175,7 +185,8 @@ async def answer_for_case(call: Call[Answer, Nothing]) -> CaseView:
     It counts as a rating does: it closes the case, or opens it again.
     """
     case, body = case_id_of(call), call.body
-    await done(call, call.service.casework.answered(case, await _worker(call), body.score, body.note))
+    by = await _worker(call)
+    await done(call, call.service.casework.answered(case, by, body.score, body.note, version=body.version))
     return await view_of(call, case)
 
 
@@ -184,7 +195,8 @@ async def note_findings(call: Call[Findings, Nothing]) -> CaseView:
     """Note the cause, the countermeasure and the result of a case."""
     case = case_id_of(call)
     given = call.body.model_dump(include={"cause", "countermeasure", "result"}, exclude_none=True)
-    await done(call, call.service.casework.note(case, await _worker(call), **given))
+    by = await _worker(call)
+    await done(call, call.service.casework.note(case, by, version=call.body.version, **given))
     return await view_of(call, case)
 
 

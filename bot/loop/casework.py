@@ -116,7 +116,16 @@ class Casework:
 
         await self._act(case_id, decide, version)
 
-    async def assign_by_load(self, case_id: int, by: Worker, department: str | None = None) -> int:
+    async def assign_by_load(
+        self,
+        case_id: int,
+        by: Worker,
+        department: str | None = None,
+        *,
+        required: str = "",
+        due_at: datetime | None = None,
+        version: int | None = None,
+    ) -> int:
         """To whoever of the department is there, knows most of it and has least to do. Their id."""
 
         def look(connection: Connection) -> tuple[str, int | None]:
@@ -130,7 +139,9 @@ class Casework:
         there, found = await self.database.read(look)
         if found is None:
             raise CaseRefused("no_staff", name=there)
-        await self.assign(case_id, by, department=there, owner_id=found)
+        await self.assign(
+            case_id, by, department=there, owner_id=found, required=required, due_at=due_at, version=version
+        )
         return found
 
     async def give_back(self, case_id: int, by: Worker, reason: str, *, version: int | None = None) -> None:
@@ -212,7 +223,9 @@ class Casework:
 
         return await self._act(case_id, decide, version)
 
-    async def answered(self, case_id: int, by: Worker, score: float, note: str = "") -> None:
+    async def answered(
+        self, case_id: int, by: Worker, score: float, note: str = "", *, version: int | None = None
+    ) -> None:
         """What the customer said when they were called, of 0 to 100: their word counts as a rating does."""
 
         def decide(effects: Effects, case: Case) -> None:
@@ -221,9 +234,9 @@ class Casework:
             said = f"told {by.actor}" + (f": {note}" if note else "")
             closing.judged(effects, self.asking.desk.house, case.id, score, effects.now, note=said)
 
-        await self._act(case_id, decide)
+        await self._act(case_id, decide, version)
 
-    async def note(self, case_id: int, by: Worker, **values: str) -> None:
+    async def note(self, case_id: int, by: Worker, *, version: int | None = None, **values: str) -> None:
         """Cause, countermeasure, result: as far as they are given. Each stands on the timeline."""
 
         def decide(effects: Effects, case: Case) -> None:
@@ -231,9 +244,11 @@ class Casework:
             for name, text in values.items():
                 told(effects, case.id, name, actor=by.actor, at=effects.now, note=text)
 
-        await self._act(case_id, decide)
+        await self._act(case_id, decide, version)
 
-    async def merge(self, case_id: int, into: int, by: Worker, reason: str, *, same: bool = False) -> None:
+    async def merge(
+        self, case_id: int, into: int, by: Worker, reason: str, *, same: bool = False, version: int | None = None
+    ) -> None:
         """One matter, one case: this one ends (`same`: as a duplicate of the other), and what becomes of the other is
         what becomes of it."""
 
@@ -248,7 +263,7 @@ class Casework:
             effects.change_guarded(cases, other.id, other.version, {"reports": other.reports + case.reports})
             told(effects, other.id, "joined", actor=by.actor, at=effects.now, note=numbers.number(case.id))
 
-        await self._act(case_id, decide, more=[into])
+        await self._act(case_id, decide, version, more=[into])
 
     async def task(self, task_id: int, new: tasks.State, by: Worker, outcome: str = "") -> None:
         """Acknowledge, finish or return a task; a hand-over that is returned brings its case back to the hub. Raises
