@@ -263,19 +263,25 @@ async def test_who_has_handed_a_case_on_can_no_longer_return_it(place: Place) ->
 
 
 async def test_assignment_looks_at_presence_skill_and_load(place: Place) -> None:
-    """Who is away gets nothing; who knows the matter comes first; then who has less to do."""
-    ids = {name: await place.hire(name) for name in ("ann", "ben", "cat")}
+    """Who is away or not at their desk gets nothing; who knows the matter comes first; then who has less to do."""
+    ids = {name: await place.hire(name) for name in ("ann", "ben", "cat", "dan")}
 
     async def know(name: str, **values: Any) -> None:
         mine = tables.staff.update().where(tables.staff.c.id == ids[name])
         await place.database.write(lambda c: c.execute(mine.values(department="logistics", **values)))
 
+    now = place.clock.now()
+
     nature = (await case_of(place))["nature"][0]
-    await know("ann", skills=[nature], away=True)
-    await know("ben", skills=[nature])
-    await know("cat")
+    await know("ann", skills=[nature], away=True, seen_at=now)
+    await know("ben", skills=[nature], seen_at=now)
+    await know("cat", seen_at=now)
+    await know("dan", skills=[nature], seen_at=now - timedelta(minutes=2))
     work, by = place.service.casework, Worker("api:test")
     assert await work.assign_by_load(1, by, "logistics") == ids["ben"]
     await know("ben", skills=[])
     await place.say("My other parcel 99887766 never came, this is a scandal", "otto")
     assert await work.assign_by_load(2, by, "logistics") == ids["cat"]
+    place.clock.advance(timedelta(minutes=2))
+    with pytest.raises(CaseRefused, match="no_staff"):
+        await work.assign_by_load(2, by, "logistics")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
 from bot.cases.rules import SETTLED
+from bot.staff.presence import HERE
 from storage.sets import among
 from storage.tables import cases, staff
 
@@ -27,10 +29,13 @@ def choose(present: Sequence[Colleague], needs: Collection[str]) -> Colleague | 
     return min(present, key=lambda each: (-len(each.skills & wanted), each.load, each.id), default=None)
 
 
-def present(connection: Connection, department: str) -> list[Colleague]:
-    """Those of a department who are there."""
+def present(connection: Connection, department: str, now: datetime) -> list[Colleague]:
+    """Those of a department who are there: their desk is open, and they are not away."""
     people = select(staff.c.id, staff.c.skills).where(
-        staff.c.department == department, staff.c.disabled_at.is_(None), staff.c.away.is_(False)
+        staff.c.department == department,
+        staff.c.disabled_at.is_(None),
+        staff.c.away.is_(False),
+        staff.c.seen_at > now - HERE,
     )
     found = connection.execute(people).all()
     counted = (

@@ -133,7 +133,8 @@ class Casework:
             if case is None:
                 raise NoCase(case_id)
             there = department or case.department or self.asking.desk.departments.hub
-            chosen = assignment.choose(assignment.present(connection, there), [*case.nature, *case.aspect])
+            people = assignment.present(connection, there, self.turns.now())
+            chosen = assignment.choose(people, [*case.nature, *case.aspect])
             return there, chosen.id if chosen else None
 
         there, found = await self.database.read(look)
