@@ -13,6 +13,7 @@ from bot.cases import numbers
 from bot.cases.tasks import TaskRefused
 from bot.loop.case_moves import IllegalMove
 from bot.loop.casework import CaseRefused, Casework, NoCase, Worker
+from channels.base import Text
 from storage import tables
 from storage.database import Database
 
@@ -192,6 +193,17 @@ async def test_deadlines_stand_still_while_the_customer_is_asked(place: Place) -
     await work.resolve(1, by, "Blue it is")
     took = next(row for row in await place.rows(tables.deadlines) if row["kind"] == "execution")["took_seconds"]
     assert took == 2 * 86400
+
+
+async def test_an_answer_in_two_messages_is_one_answer(place: Place) -> None:
+    """Read in one turn, they stand on the timeline as one."""
+    await place.service.casework.ask(1, await amy(place), "Which colour was it?")
+    await place.service.settle()
+    texts = [Text(dedupe_key=text, thread="emma", text=text) for text in ("It was blue", "A light blue")]
+    await place.service.intake.accept("chat", "a", texts)
+    await place.service.settle()
+    assert [row["kind"] for row in await place.rows(tables.case_events)].count("answered") == 1
+    assert (await case_of(place))["waiting_since"] is None
 
 
 async def test_who_cannot_be_written_to_is_called(place: Place) -> None:

@@ -13,7 +13,7 @@ from bot.cases.clocks import House
 from bot.cases.deadlines import Deadlines
 from bot.cases.departments import Departments
 from bot.links import Links
-from bot.loop.case_moves import IllegalMove, go_on, move, page, told
+from bot.loop.case_moves import IllegalMove, go_on, move, page, told, values_now
 from bot.loop.effects import Effects
 from nlu.understanding import Language, Nature, Urgency
 from storage import tables
@@ -125,7 +125,7 @@ class Desk:
     def heard(self, effects: Effects) -> None:
         """The customer said something: what waited for them goes on."""
         for case in effects.state.cases:
-            if case.waiting_since is not None:
+            if values_now(effects, case).get("waiting_since", case.waiting_since) is not None:
                 go_on(effects, self.house, case)
 
 
