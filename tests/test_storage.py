@@ -18,8 +18,8 @@ from storage import tables
 from storage.changes import Guard, Insert, Later, Update, apply
 from storage.clock import database_now
 from storage.database import Conflict, Database, SQLite, is_outage, open_database
-from storage.records import Contact, Conversation
-from storage.schema import _LOCK, HEAD, NewerSchema, upgrade
+from storage.records import Contact, Conversation, Deadline
+from storage.schema import _LOCK, HEAD, NewerSchema, upgrade, upgrade_to
 from storage.types import clean, dump
 
 NOW = datetime(2026, 3, 5, 8, 30, 0, 123456, tzinfo=UTC)
@@ -236,6 +236,46 @@ async def test_migrating_twice_does_nothing_and_the_result_is_what_the_code_decl
         return compare_metadata(MigrationContext.configure(connection), tables.metadata)
 
     assert await database.read(difference) == []
+
+
+async def test_cases_that_wait_for_an_answer_at_the_upgrade_have_a_clock(tmp_path: Any, postgres_server: str) -> None:
+    """As it was promised to them; those that were answered or are over have none."""
+    from conftest import new_database
+
+    def before(connection: Connection) -> None:
+        upgrade_to(connection, "0004")
+        made = {
+            "contact_id": 1,
+            "conversation_id": 1,
+            "origin": "conversation",
+            "title": "x",
+            "nature": [],
+            "aspect": [],
+        }
+        made |= {"fields": {}, "language": "en", "opened_at": NOW, "respond_by": NOW + timedelta(hours=2)}
+        apply(connection, [], conversation("a"))
+        for state, values in (
+            ("acknowledged", {"urgency": "urgent"}),
+            ("acknowledged", {"urgency": "normal", "responded_at": NOW}),
+            ("withdrawn", {"urgency": "normal", "closed_at": NOW}),
+            ("assigned", {"urgency": "normal"}),
+        ):
+            connection.execute(insert(tables.cases).values(made | values | {"state": state}))
+
+    for url in (f"sqlite:///{tmp_path / 'x.db'}", await new_database(postgres_server)):
+        database = open_database(url)
+        await database.write_slowly(before)
+        assert await database.read(count(tables.cases)) == 4
+        await upgrade(database)
+        rows = await database.read(lambda connection: Deadline.find(connection, tables.deadlines.c.id > 0))
+        assert [(row.case_id, row.kind, row.state, row.counted) for row in rows] == [
+            (1, "first_response", "running", "clock"),
+            (4, "first_response", "running", "workdays"),
+        ]
+        for row in rows:
+            assert (row.started_at, row.counted_from) == (NOW, NOW)
+            assert (row.warn_at, row.due_at, row.next_at) == (NOW + timedelta(hours=2),) * 3
+        await database.close()
 
 
 async def test_two_starts_at_once_migrate_once(tmp_path: Any, postgres_server: str) -> None:

@@ -95,6 +95,16 @@ def _deadlines() -> None:
     op.create_index("ix_deadlines_case_id", "deadlines", ["case_id"])
     _index("ix_deadlines_next", "deadlines", ["next_at", "id"], "next_at is not null")
     _index("uq_deadlines_open", "deadlines", ["case_id", "kind", "subject"], _OPEN_DEADLINE, unique=True)
+    # Who waited for an answer before there were clocks is not forgotten: what was promised runs on. It is counted as
+    # deadlines.yml came with; there is no warning before, for it may be near or past.
+    op.execute(
+        "insert into deadlines (case_id, kind, counted, started_at, counted_from, warn_at, due_at, next_at) "
+        "select id, 'first_response', "
+        "case urgency when 'urgent' then 'clock' when 'important' then 'office' else 'workdays' end, "
+        "opened_at, opened_at, respond_by, respond_by, respond_by from cases "
+        "where responded_at is null and resolved_at is null and closed_at is null and state not in "
+        "('resolved', 'following_up', 'closed', 'closed_unconfirmed', 'merged', 'duplicate', 'withdrawn') order by id"
+    )
 
 
 def _tasks() -> None:
