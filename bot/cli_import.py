@@ -21,7 +21,11 @@ SHOWN = 20
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Look through all of it, and write nothing.")
-@click.option("--refused", type=click.Path(dir_okay=False, path_type=Path), help="Where refused lines go with their reasons, as CSV.")
+@click.option(
+    "--refused",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where refused lines go with their reasons, as CSV.",
+)
 @click.pass_context
 def import_file(context: click.Context, file: Path, dry_run: bool, refused: Path | None) -> None:
     """Report the services in FILE (.csv or .xlsx), and ask their customers.
