@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
 
 from bot.cases import alerts
 from bot.cases.alerts import Alert
 from bot.cases.rules import FINAL
-from storage.sets import among
+from storage.prepared import as_prepared, insert_into, update_by_id
+from storage.sets import among, one_of
 from storage.tables import case_events, case_groups, cases
 
 MANY = 5
 """Customers who tell the same"""
 WITHIN = timedelta(hours=24)
 """of each other are a group."""
+RENEWED = timedelta(minutes=5)
+"""A group's last sign of life is written again after this long, not at each case: they all would wait for its row."""
 _LOOKED_AT = 500
 
 
@@ -26,38 +30,76 @@ def topic(nature: Sequence[str], aspect: Sequence[str]) -> str | None:
     return f"{named[0]}:{aspect[0]}"[:200] if named and aspect else None
 
 
-def gather(connection: Connection, case_id: int, about: str, department: str | None, now: datetime) -> int | None:
-    """A new case of this topic joins its group; with enough customers there is one. The group's id."""
-    known = connection.execute(
-        select(case_groups.c.id).where(
-            case_groups.c.topic == about, among(case_groups.c.state, "open"), case_groups.c.active_at > now - WITHIN
-        )
-    ).scalar()
-    if known is not None:
-        connection.execute(update(case_groups).where(case_groups.c.id == known).values(active_at=now))
-        _link(connection, int(known), [case_id], now)
-        return int(known)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A new case and what it is about; `department` leads it."""
+
+    case: int
+    topic: str
+    department: str | None
+    at: datetime
+
+
+def gather(connection: Connection, new: Sequence[Told]) -> None:
+    """The new cases of many turns join the groups of their topics; where enough customers tell the same there is a new
+    one, and people are called. What it costs grows with the topics, not with the cases."""
+    now = max(each.at for each in new)
+    topics = sorted({each.topic for each in new})
+    open_ones = as_prepared(_OPEN, connection.dialect).all(connection, {"topics": topics, "since": now - WITHIN})
+    groups = {topic: id for topic, id, _ in open_ones}
+    renewed = [{"key": id, "active_at": now} for _, id, active_at in open_ones if now - active_at > RENEWED]
+    if renewed:
+        update_by_id(case_groups, ("active_at",), connection.dialect).run(connection, renewed)
+    _link(connection, [(groups[each.topic], each.case) for each in new if each.topic in groups], now)
+    alone = [topic for topic in topics if topic not in groups]
+    if not alone:
+        return
+    for topic, _ in as_prepared(_MANY, connection.dialect).all(connection, {"topics": alone, "since": now - WITHIN}):
+        _make(connection, next(each for each in new if each.topic == topic), now)
+
+
+def _make(connection: Connection, last: Told, now: datetime) -> None:
     found = connection.execute(
         select(cases.c.id, cases.c.contact_id)
-        .where(cases.c.topic == about, cases.c.opened_at > now - WITHIN, ~among(cases.c.state, *sorted(FINAL)))
+        .where(cases.c.topic == last.topic, cases.c.opened_at > now - WITHIN, ~among(cases.c.state, *sorted(FINAL)))
         .order_by(cases.c.opened_at.desc())
         .limit(_LOOKED_AT)
     ).all()
-    customers = {row.contact_id for row in found}
-    if len(customers) < MANY:
-        return None
-    made = insert(case_groups).values(topic=about, state="open", opened_at=now, active_at=now)
+    made = insert(case_groups).values(topic=last.topic, state="open", opened_at=now, active_at=now)
     group = int(connection.execute(made.returning(case_groups.c.id)).scalar_one())
-    _link(connection, group, sorted(row.id for row in found), now)
-    detail = {"topic": about, "customers": len(customers), "group": group}
-    who = ("supervisor", *((f"department:{department}",) if department else ()))
+    _link(connection, [(group, row.id) for row in sorted(found, key=lambda row: int(row.id))], now)
+    detail = {"topic": last.topic, "customers": len({row.contact_id for row in found}), "group": group}
+    who = ("supervisor", *((f"department:{last.department}",) if last.department else ()))
     alerts.raise_all(
-        connection, [Alert("group", f"group:{group}", each, now, case_id, pages=True, detail=detail) for each in who]
+        connection, [Alert("group", f"group:{group}", each, now, last.case, pages=True, detail=detail) for each in who]
     )
-    return group
 
 
-def _link(connection: Connection, group: int, ids: Sequence[int], now: datetime) -> None:
-    connection.execute(update(cases).where(cases.c.id.in_(ids)).values(group_id=group))
-    lines = [{"case_id": id, "at": now, "actor": "system", "kind": "grouped", "note": f"group {group}"} for id in ids]
-    connection.execute(insert(case_events), lines)
+def _link(connection: Connection, pairs: Sequence[tuple[int, int]], now: datetime) -> None:
+    """Each (group, case)."""
+    if not pairs:
+        return
+    rows = [{"key": case, "group_id": group} for group, case in pairs]
+    update_by_id(cases, ("group_id",), connection.dialect).run(connection, rows)
+    lines = [
+        {"case_id": case, "at": now, "actor": "system", "kind": "grouped", "note": f"group {group}"}
+        for group, case in pairs
+    ]
+    insert_into(case_events, tuple(lines[0]), connection.dialect).run(connection, lines)
+
+
+_OPEN = select(case_groups.c.topic, case_groups.c.id, case_groups.c.active_at).where(
+    one_of(case_groups.c.topic, "topics"),
+    among(case_groups.c.state, "open"),
+    case_groups.c.active_at > bindparam("since", type_=case_groups.c.active_at.type),
+)
+_MANY = (
+    select(cases.c.topic, func.count(cases.c.contact_id.distinct()))
+    .where(
+        one_of(cases.c.topic, "topics"),
+        cases.c.opened_at > bindparam("since", type_=cases.c.opened_at.type),
+        ~among(cases.c.state, *sorted(FINAL)),
+    )
+    .group_by(cases.c.topic)
+    .having(func.count(cases.c.contact_id.distinct()) >= literal_column(str(MANY)))
+)

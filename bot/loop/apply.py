@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from bot.cases import groups
 from bot.loop.effects import CANCEL_TIMER, SET_TIMER, Effects
 from storage import changes
 from storage.changes import Later
@@ -55,6 +56,8 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
     for effects in batch:
         for work in effects.joined:
             work(connection)
+    if new := [told() for effects in batch for told in effects.told]:
+        groups.gather(connection, new)
     receipts = [
         {"on": effects.state.channel, "of": effects.state.account, "named": reference, "status": status}
         for effects in batch

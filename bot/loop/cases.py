@@ -79,7 +79,7 @@ class Desk:
         )
         effects.add(Insert(tables.deadlines, {"case_id": row, **response}))
         if about is not None:
-            effects.joined.append(lambda connection: groups.gather(connection, _id(row), about, lead, at))
+            effects.told.append(lambda: groups.Told(_id(row), about, lead, at))
         if urgency == "urgent":
             page(effects, row, lead, "urgent", at)
         told(effects, row, "opened", actor="bot", to="received", at=at)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert as SqlInsert
 
+from bot.cases.groups import Told
 from bot.loop.render import split
 from bot.loop.state import LaneState
 from channels.base import Capabilities
@@ -59,6 +60,7 @@ class Effects:
     rating_changes: list[dict[str, Any]] = field(default_factory=list)
     progress: dict[int, dict[str, Any]] = field(default_factory=dict)
     joined: list[Callable[[Connection], object]] = field(default_factory=list)  # services' work, committed with it
+    told: list[Callable[[], Told]] = field(default_factory=list)  # new cases that may be one of many
     erase: bool = False  # the words of this conversation must go
     conversation: dict[str, Any] = field(default_factory=dict)
     conversation_row: Insert | None = None
