@@ -16,8 +16,7 @@ from bot.settings import Settings
 from bot.web import chat
 from bot.web.server import application, serve
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -111,13 +110,11 @@ async def test_a_customer_on_a_phone_complains_rates_changes_their_mind_and_find
 
 
 async def test_a_server_that_goes_away_loses_nothing_that_was_written_meanwhile(
-    browser: Browser, tmp_path: Path
+    browser: Browser, sqlite: Database
 ) -> None:
     """What is written is kept, also over a reload, sent when the line is back, and shown once; what was said meanwhile
     comes too."""
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as place, app.running(place.service):
+    async with site(sqlite) as place, app.running(place.service):
         runner, port = await serve(application(place.service, [chat.routes]), "127.0.0.1", 0)
         guest = await screen(browser, f"http://127.0.0.1:{port}/chat")
         await guest.say("one")
@@ -141,7 +138,6 @@ async def test_a_server_that_goes_away_loses_nothing_that_was_written_meanwhile(
         await expect(guest.page.locator("#line")).to_contain_text("Connected again")
         assert guest.complaints == []
         await runner.cleanup()
-    await store.close()
 
 
 async def test_without_a_network_the_page_says_so_and_a_reload_keeps_what_was_not_sent(

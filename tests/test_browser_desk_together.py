@@ -19,8 +19,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 from bot import app
 from bot.desk import words
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -35,13 +34,10 @@ SHEETS = (
 
 
 @pytest.fixture
-async def still(tmp_path: Path) -> AsyncIterator[Place]:
+async def still(sqlite: Database) -> AsyncIterator[Place]:
     """A service that works only when it is told to settle."""
-    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    async with opened(database) as place:
+    async with opened(sqlite) as place:
         yield place
-    await database.close()
 
 
 async def customer(browser: Browser, place: Place, words: str) -> Screen:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from aiohttp import WSServerHandshakeError
@@ -15,8 +14,7 @@ from bot.desk.guard import COOKIE
 from bot.desk.routes import routes
 from bot.staff.service import add_user, disable
 from storage import tables
-from storage.database import Database, open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 ACTS = (
     *("claim", "hand-back", "requeue", "resolve", "transfer", "messages", "outbox/1/again", "messages/1/take-back"),
@@ -29,12 +27,9 @@ PAGES = (
 
 
 @pytest.fixture
-async def place(tmp_path: Any) -> AsyncIterator[Place]:
-    database: Database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    async with opened(database) as place:
+async def place(sqlite: Database) -> AsyncIterator[Place]:
+    async with opened(sqlite) as place:
         yield place
-    await database.close()
 
 
 async def test_every_route_of_the_api_wants_a_session(place: Place) -> None:
@@ -178,17 +173,14 @@ async def test_signing_in_with_a_one_time_password_leads_to_a_new_one(place: Pla
         assert page.status == 200
 
 
-async def test_the_cookie_is_secure_where_the_address_is(tmp_path: Any) -> None:
+async def test_the_cookie_is_secure_where_the_address_is(sqlite: Database) -> None:
     """With a public https address it never travels in the clear."""
-    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    async with opened(database, public_url="https://desk.example") as place:
+    async with opened(sqlite, public_url="https://desk.example") as place:
         await add_user(place.database, place.clock, "ann", "Ann", "agent", PASSWORD)
         browser = await place.browser()
         answer = await form(browser, "/desk/sign-in", "https://desk.example", login="ann", password=PASSWORD)
         assert answer.status == 303
         assert "Secure" in answer.headers["Set-Cookie"]
-    await database.close()
 
 
 async def test_wrong_and_too_many_sign_ins_are_told_alike(place: Place) -> None:
@@ -242,12 +234,10 @@ async def test_signing_in_leads_to_a_page_of_ours(place: Place, wish: str, follo
     assert (answer.status, answer.headers["Location"]) == (303, following)
 
 
-async def test_what_people_are_called_is_text_wherever_it_stands(tmp_path: Any) -> None:
+async def test_what_people_are_called_is_text_wherever_it_stands(sqlite: Database) -> None:
     """In the pages that the server writes, and in the data that a page begins with."""
     hostile = "</script><img src=x onerror=alert(1)>\"&'"
-    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    async with opened(database, company=hostile) as place:
+    async with opened(sqlite, company=hostile) as place:
         ann = await place.agent(hostile)
         for path in ("/desk", "/desk/password"):
             async with ann.session.get(path) as answer:
@@ -259,7 +249,6 @@ async def test_what_people_are_called_is_text_wherever_it_stands(tmp_path: Any) 
         browser = await place.browser()
         answer = await form(browser, "/desk/sign-in", place.origin, login=hostile, password="x")
         assert "<img src=x" not in await answer.text()
-    await database.close()
 
 
 async def test_the_language_is_the_agents(place: Place) -> None:

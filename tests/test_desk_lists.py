@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,7 @@ from sqlalchemy import Connection, event, insert
 
 from bot.desk.lists import PAGE
 from storage import tables
-from storage.database import Database, SQLite, open_database
-from storage.schema import upgrade
+from storage.database import Database, SQLite
 
 CROWD = 2_000
 
@@ -28,14 +26,11 @@ async def place(database: Database) -> AsyncIterator[Place]:
 
 
 @pytest.fixture
-async def crowded(tmp_path: Path) -> AsyncIterator[Place]:
+async def crowded(sqlite: Database) -> AsyncIterator[Place]:
     """Two thousand who wait, as many with the bot, each with some words."""
-    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    async with opened(database) as place:
-        await database.write(lambda connection: crowd(connection, place))
+    async with opened(sqlite) as place:
+        await sqlite.write(lambda connection: crowd(connection, place))
         yield place
-    await database.close()
 
 
 def crowd(connection: Connection, place: Place) -> None:

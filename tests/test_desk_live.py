@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,17 +15,13 @@ from bot.desk import socket
 from bot.desk.board import Board, Seat
 from bot.desk.version import version
 from bot.web.live import Live
-from storage.database import open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    async with opened(database) as place:
+async def place(sqlite: Database) -> AsyncIterator[Place]:
+    async with opened(sqlite) as place:
         yield place
-    await database.close()
 
 
 async def watching(place: Place, agent: Agent) -> ClientWebSocketResponse:

@@ -13,20 +13,16 @@ from sqlalchemy import insert
 from bot.staff.figures import FEWEST
 from channels.base import Capabilities, Outgoing, Rejected, Sent
 from storage import tables
-from storage.database import Database, open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 ADMIN = ("/desk/admin", "/desk/admin/channels", "/desk/admin/tokens", "/desk/admin/house")
 SUPERVISION = ("/desk/team", "/desk/admin/replies", "/desk/admin/knowledge")
 
 
 @pytest.fixture
-async def place(tmp_path: Any) -> AsyncIterator[Place]:
-    database: Database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    async with opened(database) as place:
+async def place(sqlite: Database) -> AsyncIterator[Place]:
+    async with opened(sqlite) as place:
         yield place
-    await database.close()
 
 
 async def send(agent: Agent, path: str, origin: str | None = "", **fields: str) -> tuple[int, str]:

@@ -19,9 +19,8 @@ from bot.settings import load
 from bot.simulation.play import play
 from bot.simulation.scenario import read
 from bot.web.health import _waiting
-from storage.database import open_database
+from storage.database import Database
 from storage.prepared import Prepared
-from storage.schema import upgrade
 from storage.tables import metadata
 
 JOURNEYS = (
@@ -40,7 +39,9 @@ OPEN_ONLY = {"ix_inbox_new", "ix_outbox_open", "ix_timers_due", "ix_conversation
 """Indexes of what waits: to read one through costs what is open, not what is stored."""
 
 
-async def test_no_statement_of_a_journey_reads_a_whole_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_statement_of_a_journey_reads_a_whole_table(
+    tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SQLite's own plan of every statement names an index, or one of what waits."""
     with _said(monkeypatch) as statements:
         for name in JOURNEYS:
@@ -49,17 +50,15 @@ async def test_no_statement_of_a_journey_reads_a_whole_table(tmp_path: Path, mon
                 load(environment={}, encoders=False),
                 tmp_path,
             )
-    await _check(statements, tmp_path, least=30)
+    _check(statements, migrated_sqlite, least=30)
 
 
 async def test_no_statement_beside_the_journeys_reads_a_whole_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite: Database, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sweeps, timers, the second look, metrics and what the business system tells: the more is stored, the more often
     they come."""
-    database = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(database)
-    service = house(database, closer=Slow(SAME))
+    service = house(sqlite, closer=Slow(SAME))
     await complain(service)
     places = [("sms", "a", "+1"), ("web", "default", "v1"), ("email", "a", "x@example.com")]
     with _said(monkeypatch) as statements:
@@ -69,10 +68,9 @@ async def test_no_statement_beside_the_journeys_reads_a_whole_table(
         await service.delivery.sweep()
         await service.delivery.abandon()
         assert await service.second_look.look() == 1
-        await database.read(_waiting)
-        await database.write(lambda connection: meet(connection, Person(external_id="7"), places, START, "test"))
-    await database.close()
-    await _check(statements, tmp_path, least=15)
+        await sqlite.read(_waiting)
+        await sqlite.write(lambda connection: meet(connection, Person(external_id="7"), places, START, "test"))
+    _check(statements, migrated_sqlite, least=15)
 
 
 @contextmanager
@@ -98,13 +96,10 @@ def _said(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         event.remove(Engine, "before_cursor_execute", noted)
 
 
-async def _check(statements: set[str], tmp_path: Path, *, least: int) -> None:
+def _check(statements: set[str], migrated: Path, *, least: int) -> None:
     worked = [text for text in statements if text.split(None, 1)[0] in ("SELECT", "UPDATE", "DELETE", "select")]
     assert len(worked) > least
-    database = open_database(f"sqlite:///{tmp_path / 'plans.db'}")
-    await upgrade(database)
-    await database.close()
-    with sqlite3.connect(tmp_path / "plans.db") as connection:
+    with sqlite3.connect(migrated) as connection:
         whole = {text: found for text in worked if (found := _read_whole(connection, text))}
     assert not whole, "\n".join(f"{plan}: {' '.join(text.split())}" for text, plan in whole.items())
 

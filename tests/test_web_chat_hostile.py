@@ -7,7 +7,6 @@ import itertools
 import json
 import socket
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +23,7 @@ from bot.web.limits import LIMITS
 from bot.web.server import CLOSING, application
 from bot.web.transcript import PAGE
 from storage import tables
-from storage.database import open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 # ---- who they are ----
 
@@ -214,11 +212,9 @@ async def test_one_visitor_has_so_many_windows_and_no_more(place: Site) -> None:
     assert (await place.guest(guest.token)).visitor == guest.visitor
 
 
-async def test_a_stopping_server_sends_browsers_away_at_once(tmp_path: Path) -> None:
+async def test_a_stopping_server_sends_browsers_away_at_once(sqlite: Database) -> None:
     """They come back to the next one: 1012 says that it restarts."""
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store) as place:
+    async with site(sqlite) as place:
         guest = await place.guest()
         await guest.read("messages")
         started = asyncio.get_running_loop().time()
@@ -226,7 +222,6 @@ async def test_a_stopping_server_sends_browsers_away_at_once(tmp_path: Path) -> 
         place.guests.clear()  # nobody else closes it
     assert await ending == 1012
     assert asyncio.get_running_loop().time() - started < 4
-    await store.close()
 
 
 async def test_an_application_knows_its_limits_and_whether_it_is_closing(place: Site) -> None:

@@ -13,8 +13,7 @@ from bot.errors import ContentError
 from bot.web.language import COOKIE, language_of, read, texts
 from bot.web.limits import Rate
 from bot.web.rendering import HERE, asset
-from storage.database import open_database
-from storage.schema import upgrade
+from storage.database import Database
 
 ONE = Rate(burst=1, per_second=1)
 
@@ -37,28 +36,22 @@ async def test_the_chat_may_be_framed_and_no_other_page_may(place: Site) -> None
             assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_the_websites_of_the_settings_and_no_others_may_frame_the_chat(tmp_path: Path) -> None:
+async def test_the_websites_of_the_settings_and_no_others_may_frame_the_chat(sqlite: Database) -> None:
     """EARFUL_FRAME_ORIGINS."""
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
     theirs = ("https://shop.example", "https://www.shop.example")
-    async with site(store, frame_origins=theirs) as place, place.session.get(f"{place.url}/chat") as answer:
+    async with site(sqlite, frame_origins=theirs) as place, place.session.get(f"{place.url}/chat") as answer:
         policy = answer.headers["Content-Security-Policy"]
-    await store.close()
     assert "frame-ancestors 'self' https://shop.example https://www.shop.example;" in policy
 
 
-async def test_a_name_that_is_a_script_is_shown_as_text(tmp_path: Path) -> None:
+async def test_a_name_that_is_a_script_is_shown_as_text(sqlite: Database) -> None:
     """Even the company's own; in the page and in what its script reads."""
-    store = open_database(f"sqlite:///{tmp_path / 'earful.db'}")
-    await upgrade(store)
-    async with site(store, company="</script><script>alert(1)</script>") as place:
+    async with site(sqlite, company="</script><script>alert(1)</script>") as place:
         for path in ("/chat", "/", "/r/x"):
             async with place.session.get(f"{place.url}{path}") as answer:
                 body = await answer.text()
             assert "<script>alert" not in body
             assert "&lt;script&gt;alert(1)" in body or path == "/r/x"
-    await store.close()
 
 
 @pytest.mark.parametrize(
