@@ -44,7 +44,8 @@ def earful(place: Path, platform_port: int, core: int | None) -> Iterator[Server
         f'log_level = "error"\n[channels.telegram.main]\ntoken = "123456:{"t" * 35}"\nsecret_token = "{SECRET}"\n'
         f'api_base = "http://127.0.0.1:{platform_port}"\nrate = 1000000.0\nrate_per_chat = 1000.0\n'
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("EARFUL_")}
+    unwanted = ("EARFUL_", "PYTHONDONTWRITEBYTECODE")  # an installed program is compiled once
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment |= {"EARFUL_DATA_DIR": str(place / "data"), "EARFUL_ADMIN_PASSWORD": "bench-password-only"}
     command = [str(Path(sys.executable).parent / "earful"), "--config", str(config), "serve", "--port", "0"]
     begun = time.perf_counter()

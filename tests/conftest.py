@@ -31,6 +31,8 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+# Where it is set, each of the hundred processes that tests start would compile all of our source anew, a second each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["EARFUL_ENCODERS"] = "false"  # seconds and 300 MiB a service; the tests that are about them say so
 
 

@@ -14,6 +14,11 @@ from bot.desk.guard import COOKIE
 class Screen(browser_parts.Screen):
     """The desk on a screen."""
 
+    async def claim(self) -> None:
+        """By its key, as soon as the conversation that was chosen is there."""
+        await expect(self.page.locator("#claim")).to_be_visible()
+        await self.page.keyboard.press("c")
+
     async def count(self, selector: str, number: int) -> None:
         await expect(self.page.locator(selector)).to_have_count(number)
 

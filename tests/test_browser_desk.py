@@ -237,7 +237,7 @@ async def test_an_ended_session_keeps_what_was_being_written(browser: Browser, p
     desk = await desk_of(browser, place, ann)
     page = desk.page
     await page.locator("a.row").click()
-    await page.keyboard.press("c")
+    await desk.claim()
     await page.locator("#reply").fill("half a sentence")
     await place.database.write(lambda connection: connection.execute(tables.staff_sessions.delete()))
     await page.keyboard.press("Enter")
@@ -294,7 +294,7 @@ async def test_everything_that_is_pressed_has_a_name(browser: Browser, place: Pl
     desk = await desk_of(browser, place, ann)
     page = desk.page
     await page.locator("a.row").click()
-    await page.keyboard.press("c")
+    await desk.claim()
     await expect(page.locator("#reply")).to_be_focused()
     for trigger in ("#me", "#filter", ".actions [popovertarget]"):
         await page.locator(trigger).click()

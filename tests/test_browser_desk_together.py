@@ -66,6 +66,7 @@ async def test_two_agents_and_three_customers(browser: Browser, still: Place) ->
             await page.keyboard.press("Escape")
             await page.keyboard.press("1")
             await page.locator("a.row", has_text=f"number {n}").click()
+            await expect(page.locator("#claim")).to_be_visible()
             await page.keyboard.press("c")
             await expect(page.locator("#reply")).to_be_focused()
             await page.keyboard.type(f"Hello, number {n}")
@@ -90,6 +91,7 @@ async def held(place: Place, words: str) -> None:
 async def thinks_again(place: Place, mine: Page, customer: Screen) -> None:
     """A reply is taken back before it goes out, and written anew."""
     await mine.locator("a.row", has_text="number 0").click()
+    await expect(mine.locator("#claim")).to_be_visible()
     await mine.keyboard.press("c")
     await expect(mine.locator("#reply")).to_be_focused()
     await mine.keyboard.type("You are plainly wrong")
