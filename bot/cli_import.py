@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,12 @@ from bot.logging import configure
 
 if TYPE_CHECKING:
     from bot.api.episode_import import Report
+    from bot.api.episode_rows import Row
 
 SHOWN = 20
 """Refused rows that are shown; all of them go to --refused."""
+WHERE, WHY = "refused_line", "refused_why"
+"""Columns before the row's own; an import passes over them, so that the file can be mended and imported."""
 
 
 @click.command("import")
@@ -24,7 +29,7 @@ SHOWN = 20
 @click.option(
     "--refused",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where refused lines go with their reasons, as CSV.",
+    help="Where refused rows go as they are, each with its reason: a CSV to be mended and imported.",
 )
 @click.pass_context
 def import_file(context: click.Context, file: Path, dry_run: bool, refused: Path | None) -> None:
@@ -52,10 +57,16 @@ def import_file(context: click.Context, file: Path, dry_run: bool, refused: Path
         async with opened(settings, alone=False) as service:
             total = sum(1 for _ in rows_of(file))
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            with (
+                _refusing(file, refused) as refuse,
+                Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+            ):
                 task = progress.add_task("Looking" if dry_run else "Importing", total=total)
-                return await take(service, rows_of(file), lambda done: progress.advance(task, done), dry_run=dry_run)
+                rows = rows_of(file)
+                return await take(service, rows, lambda n: progress.advance(task, n), dry_run=dry_run, refuse=refuse)
 
+    if refused is not None and refused.exists() and refused.samefile(file):
+        raise click.UsageError("--refused names the file that is imported: give it another name")
     with clear():
         try:
             report = run(work())
@@ -73,10 +84,34 @@ def _tell(report: Report, refused: Path | None, *, dry_run: bool) -> None:
         click.echo(f"line {line}: {why}", err=True)
     if len(report.refused) > SHOWN:
         click.echo(f"and {len(report.refused) - SHOWN} more; --refused FILE writes all of them", err=True)
-    if refused is not None:
-        with refused.open("w", encoding="utf-8-sig", newline="") as file:
-            written = csv.writer(file)
-            written.writerow(("line", "why"))
-            written.writerows(report.refused)
+    if refused is not None and report.refused:
+        click.echo(
+            f"{refused} has the refused rows with their reasons: mend them there, and import that file", err=True
+        )
     if report.refused:
         raise SystemExit(1)
+
+
+@contextlib.contextmanager
+def _refusing(file: Path, refused: Path | None) -> Iterator[Callable[[Row, str], None]]:
+    """What is told of each row that is refused: it goes to `refused` at once, under the columns of `file`."""
+    from bot.api.episode_rows import heading, written  # noqa: PLC0415
+
+    if refused is None:
+        yield lambda row, why: None
+        return
+    names = heading(file)
+    own = [place for place, name in enumerate(names) if name not in (WHERE, WHY)]  # of a file that is mended again
+    try:
+        opened = refused.open("w", encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise click.ClickException(f"{refused} cannot be written ({error.strerror})") from None
+    with opened as table:
+        rows = csv.writer(table)
+        rows.writerow([WHERE, WHY, *(names[place] for place in own)])
+
+        def refuse(row: Row, why: str) -> None:
+            cells = [row.told[place] if place < len(row.told) else None for place in own]
+            rows.writerow([row.line, why, *map(written, cells), *map(written, row.told[len(names) :])])
+
+        yield refuse

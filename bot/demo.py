@@ -3,18 +3,18 @@ once, through the same way as everything; and it can be removed without a trace.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from collections import defaultdict
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from bot.contacts.service import Person, Place
 from bot.loop.episodes import Reported
-from bot.loop.events import chat_lane
 from bot.service import Service
+from bot.web.trial import MADE, MARK, PREFIX
 from channels.base import Text
 from storage import tables
 from storage.database import Database
-
-MARK = "demo"
-PREFIX = "demo:"
+from storage.sets import one_of
 
 _CUSTOMERS = (
     ("li", "李雷", "zh", ("你好", "快递三天没到，客服也不理我，太气人了", "订单号 20260301123", "转人工")),
@@ -31,7 +31,7 @@ async def seed(service: Service) -> None:
     def first(connection: Connection) -> bool:
         if connection.execute(select(mark.c.key).where(mark.c.key == MARK)).first():
             return False
-        connection.execute(insert(mark).values(key=MARK, value="made"))
+        connection.execute(insert(mark).values(key=MARK, value=MADE))
         return True
 
     if not await database.write(first):
@@ -63,31 +63,29 @@ async def remove(database: Database) -> int:
 
 def _remove(connection: Connection) -> int:
     t = tables
-    contacts = connection.execute(select(t.contacts.c.id).where(t.contacts.c.external_id.like(f"{PREFIX}%"))).scalars()
-    ids = list(contacts)
-    if not ids:
-        return 0
-    talks = select(t.conversations.c.id).where(t.conversations.c.contact_id.in_(ids))
-    surveys = select(t.surveys.c.id).where(t.surveys.c.contact_id.in_(ids))
-    cases = select(t.cases.c.id).where(t.cases.c.contact_id.in_(ids))
-    rated = select(t.ratings.c.id).where(t.ratings.c.survey_id.in_(surveys))
-    sent = select(t.outbox.c.id).where(t.outbox.c.conversation_id.in_(talks))
-    lanes = [chat_lane("web", "default", f"demo-{key}") for key, *_ in _CUSTOMERS]
-    for table, where in (
-        (t.attempts, t.attempts.c.outbox_id.in_(sent)),
-        (t.outbox, t.outbox.c.conversation_id.in_(talks)),
-        (t.messages, t.messages.c.conversation_id.in_(talks)),
-        (t.rating_history, t.rating_history.c.rating_id.in_(rated)),
-        (t.ratings, t.ratings.c.survey_id.in_(surveys)),
-        (t.case_events, t.case_events.c.case_id.in_(cases)),
-        (t.surveys, t.surveys.c.contact_id.in_(ids)),
-        (t.cases, t.cases.c.contact_id.in_(ids)),
-        (t.episodes, t.episodes.c.contact_id.in_(ids)),
-        (t.conversations, t.conversations.c.contact_id.in_(ids)),
-        (t.addresses, t.addresses.c.contact_id.in_(ids)),
-        (t.contacts, t.contacts.c.id.in_(ids)),
-        (t.timers, t.timers.c.lane.in_(lanes)),
-        (t.inbox, t.inbox.c.lane.in_(lanes)),
-    ):
-        connection.execute(delete(table).where(where))
-    return len(ids)
+    connection.execute(update(t.notes).where(t.notes.c.key == MARK).values(value="removed"))
+    mine = t.contacts.c.external_id.like(f"{PREFIX}%")
+    found: dict[str, list[int]] = defaultdict(list)
+    found["contacts"] = list(connection.execute(select(t.contacts.c.id).where(mine)).scalars())
+    ids = {"ids": found["contacts"]}
+    lanes = list(
+        connection.execute(
+            select(t.conversations.c.lane).where(one_of(t.conversations.c.contact_id, "ids")), ids
+        ).scalars()
+    )
+    lanes += [f"contact:{id}" for id in found["contacts"]]
+    # Whatever hangs on them, and on that, by the tables' own references: parents come before what refers to them.
+    order = [table for table in t.metadata.sorted_tables if "id" in table.c and table.name != "contacts"]
+    for table in order:
+        hanging = [(key.column.table.name, key.parent) for key in table.foreign_keys if found[key.column.table.name]]
+        if hanging:
+            where = or_(*(one_of(column, f"of_{column.name}") for _, column in hanging))
+            given = {f"of_{column.name}": found[parent] for parent, column in hanging}
+            found[table.name] = list(connection.execute(select(table.c.id).where(where), given).scalars())
+    lanes += [f"case:{id}" for id in found["cases"]]
+    for table in (*reversed(order), t.contacts):
+        if found[table.name]:
+            connection.execute(delete(table).where(one_of(table.c.id, "ids")), {"ids": found[table.name]})
+    for table in (t.timers, t.inbox):
+        connection.execute(delete(table).where(one_of(table.c.lane, "lanes")), {"lanes": lanes})
+    return len(found["contacts"])

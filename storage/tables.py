@@ -223,6 +223,7 @@ surveys = _table(
     _when("expires_at"),
     _when("answered_at"),
     UniqueConstraint("episode_id", "definition"),
+    Index("ix_surveys_created_at", "created_at"),
     Index("ix_surveys_definition_asked_at", "definition", "asked_at"),
     Index(
         "uq_surveys_period",

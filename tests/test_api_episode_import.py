@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from api_parts import Place
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from bot.api.episode_import import AT_ONCE, Report, take
-from bot.api.episode_rows import FileError, Row, RowError, episode_of, rows_of
+from bot.api.episode_rows import FileError, Row, RowError, episode_of, heading, rows_of, written
 from bot.cli import main
+from bot.cli_import import WHERE, WHY
 from storage import tables
 from storage.database import Database
 
@@ -209,12 +210,47 @@ async def test_two_imports_of_the_same_table_at_once_keep_each_episode_once(plac
 
 
 def test_the_command_reports_what_became_of_the_table(tmp_path: Path) -> None:
-    """In counts, with refused rows by line on standard error and all of them in a file of their own."""
-    rows = [line(1, channel="", address=""), line(2, ended_at="soon", channel="", address="")]
-    path = table(tmp_path / "t.csv", *rows)
+    """In counts, with refused rows by line on standard error, and all of them, as they were, in a file of their own:
+    mended there it is imported, however often it takes."""
+    head = [*HEAD, "备注"]
+    rows = [
+        [*line(n, ended_at=at, channel="", address=""), "x, “y”\n2"]
+        for n, at in enumerate(["2026-03-05 10:00", "soon"])
+    ]
+    path, bad, worse = table(tmp_path / "t.csv", *rows, head=head), tmp_path / "bad.csv", tmp_path / "worse.csv"
     environment = {"EARFUL_DATA_DIR": str(tmp_path / "data")}
-    told = CliRunner().invoke(main, ["import", str(path), "--refused", str(tmp_path / "bad.csv")], env=environment)
+
+    def earful(*given: str | Path) -> Result:
+        return CliRunner().invoke(main, ["import", *map(str, given)], env=environment)
+
+    told = earful(path, "--refused", bad)
     assert told.exit_code == 1, told.output
     assert "1 taken, 0 known before, 1 refused." in told.output
-    assert "line 3: ended_at: 'soon' is no time" in told.output
-    assert "3,ended_at" in (tmp_path / "bad.csv").read_text("utf-8-sig").replace('"', "")
+    assert "line 4: ended_at: 'soon' is no time" in told.output
+    assert "bad.csv has the refused rows" in told.output
+    bad.write_text(bad.read_text("utf-8-sig").replace("soon", "later"), "utf-8")
+    assert earful(bad, "--refused", worse).exit_code == 1
+    with worse.open(encoding="utf-8-sig", newline="") as file:
+        names, (where, why, *cells) = csv.reader(file)
+    assert (names, where, why.partition(":")[0]) == ([WHERE, WHY, *head], "2", "ended_at")
+    assert cells == ["later" if cell == "soon" else cell for cell in rows[1]]
+    assert "give it another name" in earful(worse, "--refused", worse).output
+    worse.write_text(worse.read_text("utf-8-sig").replace("later", "2026-03-05 10:00"), "utf-8")
+    assert "1 taken, 0 known before, 0 refused." in earful(worse).output
+
+
+def test_a_workbooks_refused_rows_can_be_imported_too(tmp_path: Path) -> None:
+    """Times and numbers come out of the table of text as they went in."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["external_id", "touchpoint", "ended_at", "customer_id", "revenue"])
+    sheet.append([4711, "store", datetime(2026, 3, 5, 10, 30, tzinfo=UTC).replace(tzinfo=None), 12.0, "much"])
+    book.save(tmp_path / "t.xlsx")
+    names, [row] = heading(tmp_path / "t.xlsx"), list(rows_of(tmp_path / "t.xlsx"))
+    told = dict(zip(names, map(written, row.told), strict=True))
+    again = table(tmp_path / "again.csv", list((told | {"revenue": "99"}).values()), head=names)
+    [mended] = list(rows_of(again))
+    found = episode_of(mended, {}, ZoneInfo("Asia/Shanghai"))
+    assert (found.external_id, found.customer.id, found.customer.revenue) == ("4711", "12", 99)
+    assert found.ended_at == datetime(2026, 3, 5, 2, 30, tzinfo=UTC)

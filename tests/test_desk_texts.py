@@ -11,8 +11,10 @@ from bot.desk import words
 from bot.engine.commands import CASE_FIELDS, HAND_OFF_REASONS
 from bot.staff.service import ROLES
 from bot.surveys.definitions import TRIGGERS
+from bot.surveys.selection import REASONS, Supersession
 from nlu.understanding import Language, Urgency
 
+UNASKED = (*REASONS, *get_args(Supersession))
 DESK = Path(words.__file__).parent
 SCRIPTS = "".join(path.read_text("utf-8") for path in sorted((DESK / "static").glob("*.js")))
 CODE = "".join(path.read_text("utf-8") for path in sorted(DESK.glob("*.py")))
@@ -37,6 +39,7 @@ def test_whatever_the_house_knows_has_a_name_here() -> None:
         *(f"field.{field}" for field in CASE_FIELDS),
         *(f"role.{role}" for role in ROLES),
         *(f"rated.{trigger}" for trigger in TRIGGERS),
+        *(f"unasked{kind}.{reason}" for kind in ("", "_why") for reason in (*UNASKED, "no_such_account", "refused")),
         *(f"event.{event}" for event in ("claimed", "handed_back", "requeued", "resolved")),
         *(f"delivery.{state}" for state in ("queued", "sending", "sent", "failed", "unknown", "dropped")),
         *(f"why.{reason}" for reason in ("overtaken", "opted_out", "blocked", "window_closed", "no_such_account")),

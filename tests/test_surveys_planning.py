@@ -17,7 +17,7 @@ from loop_parts import START
 from bot.loop.events import chat_lane
 from bot.loop.hours import asking_hours
 from bot.surveys.definitions import Condition, Definition, Question, QuietHours, Surveys
-from bot.surveys.selection import after_quiet, sampled
+from bot.surveys.selection import after_quiet, sampled, spam
 from bot.surveys.state import Answer
 from bot.takeover.rules import Agent
 from bot.yamlfile import Words
@@ -249,6 +249,36 @@ async def test_a_resolved_conversation_is_asked_about_or_says_why_not(
     assert (row["definition"], row["judged"]) == ("agent", f"staff:{agent.id}")
     assert (row["state"], row["reason"]) == (("suppressed", reason) if reason else ("awaiting", None))
     assert any("How did our colleague do" in text for text in place.sent("chat")) == (reason is None)
+
+
+@pytest.mark.parametrize(
+    ("said", "noise"),
+    [
+        (["Win at https://casino.example", "兼职日结 www.job.example 加我"], True),
+        (["a person please"] * 5, True),
+        (["a person please"] * 4, False),
+        (["My order page https://shop.example/1 is broken", "Thanks, it works now"], False),
+        (["https://shop.example/1"], False),
+        (["你好", "你好", "你好", "你好", "快递没到"], False),
+        ([], False),
+    ],
+)
+def test_spam_is_told_from_a_conversation(said: list[str], noise: bool) -> None:
+    """Whoever advertises or floods is not asked how we were; whoever repeats themselves for a while is."""
+    assert spam(said) is noise
+
+
+async def test_who_advertises_is_not_asked_how_we_were(place: Place) -> None:
+    """Every message has its link; the agent resolves it, and the reason stands there."""
+    agent = Agent(await place.hire("amy"), "Amy")
+    lane = chat_lane("chat", "a", "42")
+    for number in range(2):
+        await place.say(f"Win big at https://casino.example/{number}", "42")
+    await place.service.people.claim(lane, agent)
+    await place.service.people.reply(lane, agent, "Please stop that.", "k1")
+    await place.service.people.resolve(lane, agent)
+    await place.service.settle()
+    assert [row["reason"] for row in await place.rows(tables.surveys)] == ["spam"]
 
 
 async def test_what_was_said_before_it_was_last_resolved_does_not_count(place: Place) -> None:

@@ -27,10 +27,19 @@ class Report:
     decided: Counter[str] = field(default_factory=Counter)
 
 
+def _nothing(row: Row, why: str) -> None:
+    return None
+
+
 async def take(
-    service: Service, rows: Iterable[Row], advance: Callable[[int], None], *, dry_run: bool = False
+    service: Service,
+    rows: Iterable[Row],
+    advance: Callable[[int], None],
+    *,
+    dry_run: bool = False,
+    refuse: Callable[[Row, str], None] = _nothing,
 ) -> Report:
-    """Take in `rows`, some at once; `advance` is told how many more are done."""
+    """Take in `rows`, some at once; `advance` is told how many more are done, `refuse` each that is not taken."""
     report, seen = Report(), dict[str, int]()
     accounts: dict[str, list[str]] = {}
     for channel, account in sorted(service.adapters):
@@ -43,6 +52,7 @@ async def take(
                 good.append(_reported(service, said, row, seen))
             except RowError as error:
                 report.refused.append((row.line, str(error)))
+                refuse(row, str(error))
         known = await service.episodes.known([each.external_id for each in good])
         new = [each for each in good if each.external_id not in known]
         report.known += len(good) - len(new)

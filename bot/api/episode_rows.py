@@ -60,17 +60,18 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`line` is that of the file, as an editor or a spreadsheet counts. `cells` by our column names, empty ones out."""
+    """`line` is that of the file, as an editor or a spreadsheet counts. `cells` by our column names, empty ones out;
+    `told`: all of it as it stands there."""
 
     line: int
     cells: Mapping[str, Any]
+    told: Sequence[Any] = ()
 
 
 def rows_of(path: Path) -> Iterator[Row]:
     """The rows of a .csv or .xlsx file that are not empty. Raises FileError."""
-    lines = _sheet(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _text(path)
     names: list[str | None] | None = None
-    for line, cells in lines:
+    for line, cells in _lines(path):
         if not any(str(cell).strip() for cell in cells if cell is not None):
             continue
         if names is None:
@@ -81,9 +82,20 @@ def rows_of(path: Path) -> Iterator[Row]:
             for name, cell in zip(names, cells, strict=False)
             if name is not None and cell is not None and str(cell).strip()
         }
-        yield Row(line, found)
+        yield Row(line, found, cells)
     if names is None:
         raise FileError(f"{path.name} is empty: its first row names the columns, at least {', '.join(NEEDED)}")
+
+
+def heading(path: Path) -> list[str]:
+    """The names of the columns as the file has them, also of those that mean nothing to us. Raises FileError."""
+    first = (cells for _, cells in _lines(path) if any(str(cell).strip() for cell in cells if cell is not None))
+    return [written(cell) for cell in next(first, ())]
+
+
+def written(cell: Any) -> str:
+    """A cell as it is written into a table of text, to be read from there as the same."""
+    return "" if cell is None else _word(cell)
 
 
 def episode_of(row: Row, accounts: Mapping[str, Sequence[str]], zone: ZoneInfo) -> EpisodeIn:
@@ -175,6 +187,10 @@ def _column(place: tuple[int | str, ...]) -> str:
 
 
 # ---- the file ----
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
+    return _sheet(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _text(path)
 
 
 def _names(path: Path, cells: Sequence[Any]) -> list[str | None]:

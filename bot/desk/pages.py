@@ -29,7 +29,10 @@ from storage.tables import staff
 _PAGES = Path(__file__).parent / "pages"
 _DOORS = ("sign_in", "password", "name")
 _ELSEWHERE = frozenset(
-    ("account", "admin", "channels", "day", "figures", "house", "name", "password", "replies", "sheet", "tokens")
+    (
+        *("account", "admin", "channels", "day", "figures", "house", "name", "password", "replies", "sheet", "surveys"),
+        *("tokens", "unasked", "unasked_why"),
+    )
 )
 """Sections that the console never says."""
 

@@ -16,6 +16,7 @@ from bot.desk import (  # each adds its own
     search,
     socket,
     supervision,
+    surveys,
     team,
 )
 from bot.desk.table import routes
@@ -36,5 +37,6 @@ __all__ = [
     "search",
     "socket",
     "supervision",
+    "surveys",
     "team",
 ]

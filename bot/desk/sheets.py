@@ -18,6 +18,7 @@ from bot.staff.sessions import Member, Role
 _PAGES = (
     ("/desk/figures", "figures", ("agent", "supervisor", "admin")),
     ("/desk/team", "team", ("supervisor", "admin")),
+    ("/desk/surveys", "surveys", ("supervisor", "admin")),
     ("/desk/admin", "admin", ("admin",)),
     ("/desk/admin/channels", "channels", ("admin",)),
     ("/desk/admin/tokens", "tokens", ("admin",)),

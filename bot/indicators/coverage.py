@@ -19,6 +19,9 @@ from storage.tables import addresses, contacts, ratings, surveys
 SENT = ("awaiting", "answered", "expired")
 """States of a survey that was put. A superseded one was, if it has a time at which it was."""
 
+PUT = or_(surveys.c.state.in_(SENT), (surveys.c.state == "superseded") & surveys.c.asked_at.is_not(None))
+NOT_PUT = or_(surveys.c.state == "suppressed", (surveys.c.state == "superseded") & surveys.c.asked_at.is_(None))
+
 
 @dataclass(slots=True)
 class Coverage:
@@ -55,8 +58,7 @@ def coverage(
 ) -> Mapping[Group, Coverage]:
     """By definition, channel and segment, of occasions in [since, until). `volunteered`: definitions that nobody was
     asked."""
-    put = or_(surveys.c.state.in_(SENT), (surveys.c.state == "superseded") & surveys.c.asked_at.is_not(None))
-    stands = case((put, "asked"), (surveys.c.state == "planned", "planned"), else_=func.coalesce(surveys.c.reason, "-"))
+    stands = case((PUT, "asked"), (surveys.c.state == "planned", "planned"), else_=func.coalesce(surveys.c.reason, "-"))
     keys = (surveys.c.definition, addresses.c.channel, contacts.c.segment)
     statement = (
         select(*keys, stands, func.count(), func.count(ratings.c.id))

@@ -15,14 +15,17 @@ from bot.surveys.selection import Occasion, Suppressed
 from bot.takeover.undone import taken_back
 from storage.tables import conversations, messages
 
+_LATEST = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Talked:
     """What was said since the conversation was last resolved, in messages: by the customer, and by the agent who has
-    it now. `used`: surveys of each definition that were asked today."""
+    it now. `words`: the customer's, the latest. `used`: surveys of each definition that were asked today."""
 
     agent: int
     customer: int
+    words: tuple[str, ...]
     asked: Asked
     used: dict[str, int]
 
@@ -45,6 +48,13 @@ def talked(connection: Connection, lane: str, asking: Asking, now: datetime) -> 
         .where(or_(messages.c.staff_id.is_(None), messages.c.staff_id == talk.agent_id), ~taken_back(messages))
         .group_by(messages.c.author)
     )
+    words = (
+        select(messages.c.text)
+        .where(messages.c.conversation_id == talk.id, messages.c.id > resolved.scalar_subquery())
+        .where(messages.c.author == "customer")
+        .order_by(messages.c.id.desc())
+        .limit(_LATEST)
+    )
     wrote = {row[0]: int(row[1]) for row in connection.execute(said)}
     zone = asking.desk.calendar.zone
     used = {
@@ -53,7 +63,8 @@ def talked(connection: Connection, lane: str, asking: Asking, now: datetime) -> 
         if definition.per_day is not None
     }
     asked = asked_of(connection, talk.contact_id)
-    return Talked(wrote.get("agent", 0), wrote.get("customer", 0), asked, used)
+    latest = tuple(connection.execute(words).scalars())
+    return Talked(wrote.get("agent", 0), wrote.get("customer", 0), latest, asked, used)
 
 
 def ask_about_agent(asking: Asking, effects: Effects, said: Talked, judged: str) -> None:
@@ -81,6 +92,8 @@ def ask_about_agent(asking: Asking, effects: Effects, said: Talked, judged: str)
         reason = "bot_only"  # no person has said anything that could be judged
     elif said.customer < definition.min_messages:
         reason = "trivial"
+    elif selection.spam(said.words):
+        reason = "spam"
     elif not rested(definition, effects.now, said.asked.at):
         reason = "cooldown"
     elif definition.per_day is not None and said.used.get(definition.key, 0) >= definition.per_day:

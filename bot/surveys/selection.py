@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ Reason = Literal[
     "too_old",
     "bot_only",
     "trivial",
+    "spam",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 Supersession = Literal["newer_survey", "case_follow_up"]
@@ -143,6 +145,18 @@ def reached(definition: Definition, reaches: Sequence[Reach], at: datetime) -> S
     # Their own wish outweighs everything; else what time may mend is named before what it does not.
     order: tuple[Reason, ...] = ("opted_out", "window_closed", "blocked")
     return Suppressed(min(hindrances, key=order.index), definition)
+
+
+def spam(said: Sequence[str]) -> bool:
+    """Whether what somebody wrote is advertising or noise rather than a conversation: every message of several bears a
+    link, or one and the same was sent again and again. Who is at a loss repeats a request too, but not five times."""
+    if len(said) >= _LINKS and all(_LINK.search(text) for text in said):
+        return True
+    return len(said) >= _SAME and len({"".join(text.split()).casefold() for text in said}) == 1
+
+
+_LINKS, _SAME = 2, 5
+_LINK = re.compile(r"https?://|\bwww\.|\bt\.me/", re.IGNORECASE)
 
 
 def after_quiet(quiet: QuietHours, at: datetime, zone: ZoneInfo) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.service import SERVICE
-from bot.web import case_page, form_page, rating_page
+from bot.web import case_page, form_page, rating_page, trial
 from bot.web.language import language_of
 from bot.web.rendering import page
 from bot.web.server import CSP
@@ -18,9 +18,10 @@ async def start(request: web.Request) -> web.Response:
     """Where somebody who has just started the service looks first."""
     service = request.app[SERVICE]
     language = language_of(request, service.settings.language)
-    response = page(request, "start", language, address=service.settings.address)
+    offered = await trial.offered(service)
+    response = page(request, "start", language, address=service.settings.address, trial=offered)
     response.headers["Content-Security-Policy"] = f"{CSP}; frame-src 'self'"  # the widget opens the chat on it
     return response
 
 
-routes: list[web.AbstractRouteDef] = [*_own, *rating_page.routes, *case_page.routes, *form_page.routes]
+routes: list[web.AbstractRouteDef] = [*_own, *rating_page.routes, *case_page.routes, *form_page.routes, *trial.routes]
