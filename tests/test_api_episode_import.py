@@ -77,6 +77,14 @@ def test_whatever_stands_between_the_cells_is_found(tmp_path: Path, delimiter: s
     assert [each.cells["external_id"] for each in rows_of(path)] == ["e1"]
 
 
+def test_a_line_ends_where_a_spreadsheet_ends_it(tmp_path: Path) -> None:
+    """A line separator, a form feed or a quoted line end within a name is a part of the name."""
+    names = ["Li\u2028Si", "a\x0cb", "a\x85b", "two\nlines"]
+    rows = [[*line(n), name] for n, name in enumerate(names)]
+    path = table(tmp_path / "t.csv", *rows, head=[*HEAD, "customer_name"])
+    assert [found.cells["customer_name"] for found in rows_of(path)] == names
+
+
 def test_a_workbook_is_read_with_its_dates_and_numbers(tmp_path: Path) -> None:
     """A spreadsheet keeps a time as a time and turns 4711 into a number; formulas are their values."""
     book = Workbook()

@@ -121,6 +121,25 @@ async def test_a_held_reply_taken_back_never_reaches_the_customer(place: Place) 
     assert (await ann.post(f"conversations/{talk}/messages/{made['id']}/take-back"))[0] == 409
 
 
+async def test_what_was_taken_back_has_answered_nobody(place: Place) -> None:
+    """Whoever said nothing else still lets the customer wait, and has not earned a rating."""
+    ann = await place.agent("Ann")
+    await place.say("I complain")
+    talk = await held(place, ann)
+    place.clock.advance(timedelta(minutes=1))
+    _, made = await ann.post(f"conversations/{talk}/messages", {"text": "Wait", "client_key": "k", "hold": 5})
+    await ann.post(f"conversations/{talk}/messages/{made['id']}/take-back")
+    assert await place.service.passing.release() == 0
+    place.clock.advance(place.service.passing.patience)
+    assert await place.service.passing.release() == 1
+    assert (await ann.talk(talk))["conversation"]["owner"] == "queue"
+    talk = await held(place, ann)
+    await ann.do("resolve", talk)
+    await place.service.settle()
+    [survey] = await place.rows(tables.surveys)
+    assert (survey["definition"], survey["state"], survey["reason"]) == ("agent", "suppressed", "bot_only")
+
+
 async def test_what_has_gone_out_is_not_taken_back(place: Place) -> None:
     """After its five seconds a reply goes, and is too late to take back; nor is anybody else's."""
     ann, bob = await place.agent("Ann"), await place.agent("Bob", "supervisor")

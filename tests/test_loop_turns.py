@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from loop_parts import Rig
-from sqlalchemy import LargeBinary, func, select, type_coerce, update
+from sqlalchemy import select, update
 
 from bot.loop.effects import Effects
 from bot.loop.intake import Intake, Overloaded
@@ -133,24 +133,6 @@ async def test_turns_that_share_a_transaction_never_share_a_fate(database: Datab
     await rig.settle()
     for n in range(10):
         assert rig.adapter.texts(f"t{n}") == (["echo x"] if n != 3 else ["sorry"])
-
-
-async def test_a_row_that_cannot_be_worked_is_buried_after_three_attempts_and_the_lane_goes_on(
-    database: Database,
-) -> None:
-    """Its reason is kept, the customer is told and given to a person, and what follows is worked."""
-    rig = Rig(database)
-    rig.policy.fail = {"poison"}
-    await rig.hear("before")
-    await rig.settle()
-    await rig.hear("poison", "after")
-    await rig.settle()
-    assert rig.adapter.texts() == ["echo before", "sorry", "echo after"]
-    states = await rows(database, tables.inbox, tables.inbox.c.state, tables.inbox.c.attempts)
-    assert [row[0] for row in states] == ["done", "dead", "done"]
-    assert states[1][1] == 3
-    [talk] = await database.read(Conversation.find)
-    assert talk.owner == "queue"
 
 
 async def test_what_a_crash_left_behind_is_found_by_the_sweep_and_tried_alone(database: Database) -> None:
@@ -305,33 +287,6 @@ async def test_a_batch_takes_few_statements_however_many_lanes(database: Databas
     assert one <= 16
 
 
-async def test_a_lane_that_cannot_even_be_buried_in_words_holds_nobody_else_up(database: Database) -> None:
-    """Whatever the policy does: the row is dead-lettered, and what waits behind it is worked."""
-    rig = Rig(database)
-    silent = Intake(database, rig.clock, lambda _: None)
-    for thread in ("broken", "fine"):
-        await silent.accept("memory", "a", [Text(dedupe_key=thread, thread=thread, text="x")])
-    original = rig.policy.start
-
-    def start(state: LaneState) -> Effects:
-        if state.thread == "broken":
-            raise KeyError("a channel that is no more")
-        return original(state)
-
-    def one(state: LaneState) -> Effects | Exception:
-        return KeyError("a channel that is no more") if state.thread == "broken" else echo(state)
-
-    echo = rig.policy._one
-    rig.policy.start = start  # type: ignore[method-assign]
-    rig.policy._one = one  # type: ignore[method-assign]
-    rig.clock.advance(timedelta(seconds=11))
-    for _ in range(3):
-        await rig.turns.sweep()
-    await rig.delivery.settle()
-    assert rig.adapter.texts("fine") == ["echo x"]
-    assert [row[0] for row in await rows(database, tables.inbox, tables.inbox.c.state)] == ["dead", "done"]
-
-
 async def test_a_batch_that_takes_long_holds_up_nobody_who_comes_after(database: Database) -> None:
     """Another batch is decided while one waits for somebody else's server."""
     rig = Rig(database)
@@ -402,16 +357,3 @@ def test_an_outage_of_postgresql_is_known_by_its_state(sqlstate: str, outage: bo
     original = Exception("x")
     original.sqlstate = sqlstate  # type: ignore[attr-defined]
     assert is_outage(DBAPIError("select 1", {}, original)) is outage
-
-
-async def test_a_row_that_is_no_json_blocks_nobody(database: Database) -> None:
-    """What came after it in the same lane, and others of the batch, are answered."""
-    rig = Rig(database)
-    await rig.hear("broken", "after it")
-    await rig.hear("hello", thread="u")
-    first = select(func.min(tables.inbox.c.id)).scalar_subquery()
-    broken = update(tables.inbox).where(tables.inbox.c.id == first).values(event=type_coerce(b"{no json", LargeBinary))
-    await database.write(lambda connection: connection.execute(broken))
-    await rig.settle()
-    assert sorted(rig.adapter.texts()) == ["echo after it", "echo hello"]
-    assert await rows(database, tables.inbox, tables.inbox.c.state) == [("done",)] * 3
