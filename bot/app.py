@@ -25,8 +25,9 @@ from bot.content import Content
 from bot.engine import Engine
 from bot.engines import Engines
 from bot.installation import identity, same_secret
-from bot.knowledge import service as knowledge
-from bot.knowledge.index import Article, Index
+from bot.knowledge.entries import articles
+from bot.knowledge.index import Index
+from bot.knowledge.library import Library
 from bot.links import Links
 from bot.loop.asking import Asking
 from bot.loop.assigning import Assigning
@@ -47,7 +48,7 @@ from bot.loop.relationships import Relationships
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
 from bot.loop.shares import Shares, lane_of_place
-from bot.loop.talking import Answers, Talking, Talks
+from bot.loop.talking import Talking, Talks
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
 from bot.service import Role, Service
@@ -120,11 +121,12 @@ async def opened(
         for adapter in made.values():
             stack.push_async_callback(adapter.close)
         content = replace(content, surveys=await versions.kept(database, content.surveys, clock or SystemClock()))
-        await knowledge.keep(database, articles(content), (clock or SystemClock()).now())
-        engines = Engines(settings, clock or SystemClock(), content, articles(content))
+        library = Library(content.knowledge)
+        await library.open(database, (clock or SystemClock()).now())
+        engines = Engines(settings, clock or SystemClock(), content, library)
         stack.push_async_callback(engines.close)
         encoders = settings.encoders and role != "gateway"
-        mind = local_mind(content, models or settings.data_dir / "models", patience, encoders=encoders)
+        mind = local_mind(content, models or settings.data_dir / "models", patience, library.index, encoders=encoders)
         if mind.closer is not None:
             stack.callback(mind.closer.close)
         talks, understands = engines.talks(mind.talks), engines.understands(mind.understands)
@@ -142,9 +144,8 @@ async def opened(
         collector = traced(settings, role)
         if collector:
             stack.push_async_callback(asyncio.to_thread, collector.close)
-        service = wire(
-            settings, clock or SystemClock(), database, content, made, mind, secret, shares, buckets, Figures(collector)
-        )
+        known = (settings, clock or SystemClock(), database, content, made, mind, secret)
+        service = wire(*known, shares, buckets, Figures(collector), library)
         service.role = role
         if redis:
             router, told = service.router, service.live.changed
@@ -157,15 +158,6 @@ async def opened(
             if lost:
                 log.warning("messages were under way when the service stopped; the desk shows them", unknown=lost)
         yield service
-
-
-def articles(content: Content) -> list[Article]:
-    """The assistant's knowledge as it is searched."""
-    return [
-        Article(entry.key, language, words.question, words.answer, tuple(words.phrasings))
-        for entry in content.knowledge
-        for language, words in entry.languages.items()
-    ]
 
 
 def traced(settings: Settings, role: Role) -> Collector | None:
@@ -183,16 +175,24 @@ class Mind:
 
     understands: Understands
     talks: Talks
-    answers: Answers
+    answers: Index
     closer: Closer | None = None
     patience: float | None = PATIENCE  # seconds that a reply waits for `closer`; None where no customer waits
     typed_rating: Callable[[str, int | None], float | None] = rating
     counts: dict[str, int] = field(default_factory=dict)  # what became of calls to other engines
 
 
-def local_mind(content: Content, models: Path, patience: float | None = PATIENCE, *, encoders: bool = False) -> Mind:
+def local_mind(
+    content: Content,
+    models: Path,
+    patience: float | None = PATIENCE,
+    index: Index | None = None,
+    *,
+    encoders: bool = False,
+) -> Mind:
     """All of it on this machine; models are kept in `models`. With `encoders` it looks twice, where they are installed
-    and were trained for this content: Earful's own comes so, an operator's with `earful nlu train`."""
+    and were trained for this content: Earful's own comes so, an operator's with `earful nlu train`. `index`: of the
+    knowledge base, where it is built already."""
     trained = model.load_or_train(content.training, models)
     closer = None
     if encoders and stages.load(trained, content.training, models) is not None:
@@ -200,7 +200,7 @@ def local_mind(content: Content, models: Path, patience: float | None = PATIENCE
     elif encoders and available():
         log.info("encoders are installed, but not trained for this content: run `earful nlu train`")
     talks = Engine(content.assistant, executor())
-    return Mind(LocalModel(trained), talks, Index(articles(content)), closer, patience)
+    return Mind(LocalModel(trained), talks, index or Index(articles(content.knowledge)), closer, patience)
 
 
 def wire(
@@ -214,9 +214,10 @@ def wire(
     shares: Shares | None = None,
     shared: Buckets | None = None,
     figures: Figures | None = None,
+    library: Library | None = None,
 ) -> Service:
     """Every part given what it needs. Without `shares` everything is this process's. `shared`: send rates that all
-    processes keep."""
+    processes keep. Without `library` the knowledge base is what `mind` knows."""
     links = Links(settings.address, secret)
     live = Live()
     lanes = Lanes()
@@ -224,7 +225,8 @@ def wire(
     router = Router(shares, lanes.wake, lambda places: delivery.hint(places), live.changed)  # noqa: PLW0108 - made below
     desk = Desk(content.departments, content.deadlines, content.calendar, links)
     asking = Asking(content.surveys, desk, links, content.notices, mind.typed_rating)
-    talking = Talking(mind.talks, mind.answers, desk, content.surveys, settings.company)
+    library = library or Library(content.knowledge, mind.answers)
+    talking = Talking(mind.talks, library, desk, content.surveys, settings.company)
     by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
     policy = Conversations(
         clock=clock,
@@ -287,6 +289,7 @@ def wire(
         router=router,
         figures=figures,
         counts=mind.counts,
+        library=library,
     )
 
 

@@ -244,6 +244,8 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
       conversations:read   conversations
       conversations:write  claim, answer, hand back
       insights:read        figures: who was asked, what ratings add up to
+      knowledge:read       what there are answers to
+      knowledge:write      write and remove answers
     """
     from bot.api.tokens import create  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from bot import engine
-from bot.assistant.content import Entry, Taxonomy, read_knowledge, read_taxonomy
+from bot.assistant.content import Taxonomy, read_knowledge, read_taxonomy
 from bot.cases import calendar_reading, deadlines, departments
 from bot.cases.calendar import Calendar
 from bot.cases.deadlines import Deadlines
@@ -20,6 +20,7 @@ from bot.engine import Assistant
 from bot.errors import ContentError, Problem
 from bot.indicators import reading as indicators
 from bot.indicators.tree import Indicators
+from bot.knowledge.entries import Entry
 from bot.loop import notices
 from bot.loop.notices import Notices
 from bot.surveys import reading

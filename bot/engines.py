@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from bot.clock import Clock
 from bot.content import Content
@@ -30,7 +30,7 @@ class Engines:
     """Puts what the settings name before the local engines; without any, those are what is used. Nothing is sent
     before there is something to ask. `counts` is what becomes of calls."""
 
-    def __init__(self, settings: Settings, clock: Clock, content: Content, articles: Sequence[Article]) -> None:
+    def __init__(self, settings: Settings, clock: Clock, content: Content, articles: Iterable[Article]) -> None:
         self._settings = settings
         self._clock = clock
         self._content = content

@@ -29,6 +29,9 @@ ASSIGN = 1.0
 RELATIONSHIPS = 5.0
 """Seconds between two batches of customers who are decided on for a scheduled survey."""
 
+KNOWLEDGE = 2.0
+"""Seconds between two looks for what staff changed of the knowledge base in another process."""
+
 SWEEP = 5.0
 """Seconds between two sweeps for what was left behind."""
 
@@ -38,6 +41,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     """The loop at work: turns, delivery, timers, sweeps. At the end what is under way is finished, and what others can
     go on with is given to them."""
     work: dict[str, Coroutine[Any, Any, None]] = {}
+    work["knowledge"] = _again(KNOWLEDGE, partial(service.library.follow, service.database))
     last: list[asyncio.Task[None]] = []
     if not service.shares.all:
         work |= _together(service)
@@ -111,13 +115,17 @@ async def _sweep_inbox(service: Service) -> None:
     await _again(SWEEP, service.turns.sweep)
 
 
+def _named(work: Callable[[], Any]) -> str:
+    return getattr(work.func if isinstance(work, partial) else work, "__qualname__", "")
+
+
 async def _again(seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     """Do `work` now and every so many seconds. An outage of the database passes; it is logged and outlived."""
     while True:
         try:
             await work()
         except Exception as error:
-            log.error("background work failed; it is tried again", work=work.__qualname__, error=type(error).__name__)
+            log.error("background work failed; it is tried again", work=_named(work), error=type(error).__name__)
         await asyncio.sleep(seconds)
 
 

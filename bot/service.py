@@ -10,6 +10,7 @@ from aiohttp import web
 from bot.cases.tick import Ticking
 from bot.clock import Clock
 from bot.content import Content
+from bot.knowledge.library import Library
 from bot.links import Links
 from bot.loop.assigning import Assigning
 from bot.loop.casework import Casework
@@ -63,6 +64,7 @@ class Service:
     shares: Shares
     router: Router
     figures: Figures
+    library: Library
     role: Role = "all"
     works: frozenset[str] = frozenset()
     """The tasks, by name, without which this process does not do its part."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, UniqueConstraint, text
 
 from storage.table import ref, table, when
 from storage.types import CleanText, Id, Json
@@ -58,4 +58,16 @@ corrections = table(
     Column("sentiment", String(10)),
     Column("urgency", String(10)),
     when("created_at", nullable=False),
+)
+
+# What staff made of the knowledge base: of an entry's versions the last counts.
+knowledge_versions = table(
+    "knowledge_versions",
+    Column("key", String(100), nullable=False),
+    Column("number", Integer, nullable=False),  # from 1; two who write at once cannot both have the next
+    Column("kind", String(10), nullable=False),  # written, removed, shipped
+    Column("content", Json),
+    Column("actor", String(60), nullable=False),  # staff:7, api:crm
+    when("created_at", nullable=False),
+    UniqueConstraint("key", "number"),
 )

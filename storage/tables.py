@@ -360,5 +360,6 @@ leases = Table(
 
 canned_replies = desk_tables.canned_replies
 corrections = desk_tables.corrections
+knowledge_versions = desk_tables.knowledge_versions
 mentions = desk_tables.mentions
 whispers = desk_tables.whispers

@@ -133,7 +133,7 @@ ENTRY = "- key: a\n  zh: {question: 问, answer: 答}\n  en: {question: q, answe
             1,
             "the key of an entry is 'A b'",
         ),
-        ("- key: a\n  zh: {question: 问, answer: 答}\n", 1, "an entry lacks 'en'"),
+        ("- key: a\n", 1, "the entry 'a' has no words"),
         ("- key: a\n  zh: {question: 问}\n  en: {question: q, answer: a}\n", 2, "'a', zh, lacks 'answer'"),
         (ENTRY.replace("answer: a}", "answer: a, colour: red}"), 3, "'a', en, has the unknown key 'colour'"),
         (ENTRY.replace("answer: a}", "answer: '[[case_link]]'}"), 3, "the answer of 'a', en, holds [["),

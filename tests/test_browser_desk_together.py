@@ -29,7 +29,7 @@ MAGNIFIED: ViewportSize = {"width": 320, "height": 256}
 
 SHEETS = (
     *("/desk/figures", "/desk/team", "/desk/admin", "/desk/admin/channels", "/desk/admin/tokens"),
-    *("/desk/admin/replies", "/desk/admin/knowledge", "/desk/admin/house"),
+    *("/desk/admin/replies", "/desk/admin/knowledge", "/desk/admin/knowledge/new", "/desk/admin/house"),
 )
 
 

@@ -12,10 +12,11 @@ from fake_llm import FakeLlm
 from fake_rasa import FakeRasa
 from remote_parts import START, Locally, assistant, embedded
 
-from bot.app import articles, opened
+from bot.app import opened
 from bot.clock import ManualClock
 from bot.content import load as load_content
 from bot.engines import BUTTONS_ONLY, Engines
+from bot.knowledge.entries import articles
 from bot.loop.remote import GroundedAnswers, RasaDialogue, RasaUnderstanding, SecondOpinions
 from bot.settings import ASSISTANT, Settings, SettingsError, load
 from bot.simulation.channels import MemoryChannel, all_channels
@@ -39,7 +40,7 @@ def settings(**given: Any) -> Settings:
 
 def engines(**given: Any) -> Engines:
     content = load_content(ASSISTANT)
-    return Engines(settings(**given), ManualClock(START), content, articles(content))
+    return Engines(settings(**given), ManualClock(START), content, articles(content.knowledge))
 
 
 def test_without_settings_the_local_engines_are_used_as_they_are() -> None:
@@ -143,7 +144,9 @@ async def test_an_unanswered_question_is_answered_out_of_the_knowledge_base(tmp_
     """With the entry's own words, as if the search had found it."""
     async with FakeLlm() as llm:
         entry = next(
-            each for each in articles(load_content(ASSISTANT)) if each.key == "invoice" and each.language == "zh"
+            each
+            for each in articles(load_content(ASSISTANT).knowledge)
+            if each.key == "invoice" and each.language == "zh"
         )
         llm.reply = lambda instructions, question: json.dumps(
             {"answer": entry.answer, "entries": ["invoice"]}

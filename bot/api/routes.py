@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 from aiohttp import hdrs, web
 
-from bot.api import case_lists, cases, casework, conversations, episodes, feedback, insights, openapi, surveys
+from bot.api import (
+    case_lists,
+    cases,
+    casework,
+    conversations,
+    episodes,
+    feedback,
+    insights,
+    knowledge,
+    openapi,
+    surveys,
+)
 from bot.api.operation import Operation
 from bot.api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, Problem
 from bot.service import SERVICE
@@ -17,7 +28,7 @@ __all__ = ["OPERATIONS", "PREFIX", "routes"]
 PREFIX = "/api/v1"
 OPERATIONS: tuple[Operation, ...] = tuple(
     operation
-    for resource in (episodes, feedback, surveys, cases, casework, case_lists, conversations, insights)
+    for resource in (episodes, feedback, surveys, cases, casework, case_lists, conversations, knowledge, insights)
     for operation in resource.operations.all
 )
 

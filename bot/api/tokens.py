@@ -27,6 +27,8 @@ Scope = Literal[
     "conversations:read",
     "conversations:write",
     "insights:read",
+    "knowledge:read",
+    "knowledge:write",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SETTING = "EARFUL_API_TOKEN"

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from bot.errors import ContentError, Problem
+from bot.knowledge.entries import (
+    ANSWER_LIMIT,
+    FILLED_LATER,
+    KEY,
+    LANGUAGES,
+    PHRASINGS_LIMIT,
+    QUESTION_LIMIT,
+    Entry,
+    Said,
+)
 from bot.yamlfile import Item, Sheet, Words
 from nlu.understanding import Language, Nature
 
-KEY = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
-QUESTION_LIMIT = 120
-ANSWER_LIMIT = 1500
-PHRASINGS_LIMIT = 50
-_LANGUAGES: tuple[Language, ...] = get_args(Language)
 # Understanding may find that a message is about nothing in particular; nobody files that.
 NATURES: tuple[str, ...] = tuple(each for each in get_args(Nature) if each != "none")
 
@@ -50,23 +54,6 @@ class Taxonomy:
         """The aspect's label; the key itself where there is none."""
         found = (aspect for each in self.branches for aspect in each.aspects)
         return next((each.label.said(language) for each in found if each.key == key), key)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An entry in one language: the question, other ways to put it, the answer."""
-
-    question: str
-    answer: str
-    phrasings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A question whose answer is known. `key` is the same in every language."""
-
-    key: str
-    languages: Mapping[Language, Said]
 
 
 def read_taxonomy(path: Path) -> Taxonomy:
@@ -125,11 +112,14 @@ def read_knowledge(directory: Path) -> tuple[Entry, ...]:
 
 
 def _entry(sheet: Sheet, item: Item, seen: Mapping[str, Entry]) -> Entry:
-    found = sheet.mapping(item, "an entry", needs=("key", *_LANGUAGES))
+    found = sheet.mapping(item, "an entry", needs=("key",), may=LANGUAGES)
     key = _key(sheet, found["key"], "the key of an entry")
     if key in seen:
         raise sheet.refuse(found["key"], f"the entry '{key}' stands here twice", "Give each its own key")
-    return Entry(key, {language: _said(sheet, found[language], f"'{key}', {language},") for language in _LANGUAGES})
+    spoken = [language for language in LANGUAGES if language in found]
+    if not spoken:
+        raise sheet.refuse(item, f"the entry '{key}' has no words", "Write it under zh, under en, or under both")
+    return Entry(key, {language: _said(sheet, found[language], f"'{key}', {language},") for language in spoken})
 
 
 def _said(sheet: Sheet, item: Item, what: str) -> Said:
@@ -158,6 +148,6 @@ def _short(sheet: Sheet, item: Item, what: str, limit: int) -> str:
     text = sheet.text(item, what)
     if len(text) > limit:
         raise sheet.refuse(item, f"{what} has {len(text)} characters", f"Keep it to {limit}")
-    if "[[" in text:
+    if FILLED_LATER in text:
         raise sheet.refuse(item, f"{what} holds [[, which stands for something filled in later", "Write it otherwise")
     return text

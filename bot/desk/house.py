@@ -1,8 +1,7 @@
-"""The house at the desk: channels and their addresses, ready replies, the knowledge base, what content files rule."""
+"""The house at the desk: channels and their addresses, ready replies, what content files rule."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, get_args
 
 from aiohttp import web
@@ -14,18 +13,15 @@ from bot.desk.room import Room
 from bot.desk.sheets import back, done, sheet, show
 from bot.desk.table import routes
 from bot.desk.words import language_of, said, texts
-from bot.knowledge import unanswered
 from bot.settings import ASSISTANT
 from bot.staff.service import record
 from bot.staff.sessions import Member
 from channels.base import ChannelError, Outgoing
 from nlu.understanding import Language, Urgency
-from storage.tables import canned_replies, knowledge
+from storage.tables import canned_replies
 from storage.types import clean
 
 CHANNELS, REPLIES = "/desk/admin/channels", "/desk/admin/replies"
-_UNANSWERED = timedelta(days=30)
-_GROUPS = 20
 
 
 # ---- channels ----
@@ -163,23 +159,7 @@ async def _replies(
     return show(request, member, "replies", status=status, problem=problem, **filled)
 
 
-# ---- knowledge, and what the files rule ----
-
-
-@routes.get("/desk/admin/knowledge")
-@sheet("supervisor", "admin")
-async def entries(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
-    """What nobody could answer, and what there are answers to."""
-    since = room.service.clock.now() - _UNANSWERED
-    rows = select(knowledge).order_by(knowledge.c.language != language_of(request), knowledge.c.key)
-
-    def work(connection: Connection) -> tuple[Any, Any]:
-        groups = unanswered.grouped(unanswered.asked(connection, since, chunks=4)[:500])[:_GROUPS]
-        return groups, connection.execute(rows).all()
-
-    groups, found = await room.service.database.read(work)
-    asked = [{"count": len(group.questions), "words": list(unanswered.phrasings(group))} for group in groups]
-    return show(request, member, "knowledge", groups=asked, entries=found)
+# ---- what the files rule ----
 
 
 @routes.get("/desk/admin/house")

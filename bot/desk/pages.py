@@ -30,8 +30,8 @@ _PAGES = Path(__file__).parent / "pages"
 _DOORS = ("sign_in", "password", "name")
 _ELSEWHERE = frozenset(
     (
-        *("account", "admin", "channels", "day", "figures", "house", "name", "password", "replies", "sheet", "surveys"),
-        *("tokens", "unasked", "unasked_why"),
+        *("account", "admin", "channels", "day", "entry", "figures", "house", "name", "password", "replies", "sheet"),
+        *("surveys", "tokens", "unasked", "unasked_why"),
     )
 )
 """Sections that the console never says."""

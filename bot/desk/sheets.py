@@ -27,6 +27,9 @@ _PAGES = (
     ("/desk/admin/house", "house", ("admin",)),
 )
 
+_WITHIN = {"entry": "knowledge"}
+"""Sheets that are reached from another one."""
+
 Sheet = Callable[[web.Request, Room, Member], Awaitable[web.StreamResponse]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,7 +61,7 @@ def show(
 ) -> web.Response:
     """The sheet `pages/<name>.html`, with the way to the others that this member may see."""
     pages = [(path, key) for path, key, roles in _PAGES if member.role in roles]
-    here = next(path for path, key, _ in _PAGES if key == name)
+    here = next(path for path, key, _ in _PAGES if key == _WITHIN.get(name, name))
     departments = {
         key: words.said(language_of(request)) for key, words in room(request).service.content.departments.names.items()
     }

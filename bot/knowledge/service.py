@@ -1,20 +1,29 @@
-"""The knowledge base on file: the assistant's articles, and how often each helped."""
+"""The knowledge base on file: a row for each article, in which what customers say of it is counted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
+from bot.clock import Clock
+from bot.knowledge import versions
+from bot.knowledge.entries import Entry, articles
 from bot.knowledge.index import Article
+from bot.knowledge.versions import Kind, Overtaken, Version
 from storage.database import Database
-from storage.tables import knowledge
+from storage.tables import audit, knowledge
+
+Votes = dict[tuple[str, str], tuple[int, int]]
+"""How many found an article helpful, and how many did not, by key and language."""
 
 
-async def keep(database: Database, articles: Sequence[Article], now: datetime) -> None:
-    """Write the articles as the content files have them; what customers said of each stays."""
+def put(connection: Connection, found: Iterable[Article], now: datetime) -> None:
+    """A row for each; what customers said of one that is there stays."""
     rows = [
         {
             "key": article.key,
@@ -24,13 +33,44 @@ async def keep(database: Database, articles: Sequence[Article], now: datetime) -
             "phrasings": list(article.phrasings),
             "updated_at": now,
         }
-        for article in articles
+        for article in found
     ]
+    if not rows:
+        return
+    insert = (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(knowledge)
+    words = {name: insert.excluded[name] for name in ("question", "answer", "phrasings", "updated_at")}
+    connection.execute(insert.on_conflict_do_update(index_elements=["key", "language"], set_=words), rows)
 
-    def work(connection: Connection) -> None:
-        insert = (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(knowledge)
-        words = {name: insert.excluded[name] for name in ("question", "answer", "phrasings", "updated_at")}
-        connection.execute(insert.on_conflict_do_update(index_elements=["key", "language"], set_=words), rows)
 
-    if rows:
-        await database.write(work)
+async def keep(database: Database, found: Sequence[Article], now: datetime) -> None:
+    """As `put`, by itself."""
+    if found:
+        await database.write(lambda connection: put(connection, found, now))
+
+
+async def change(
+    database: Database, clock: Clock, key: str, seen: int, kind: Kind, entry: Entry | None, *, actor: str
+) -> Version:
+    """A new version of the entry `key`, by whoever saw its version `seen` (0: none), in the audit with who made it.
+    Raises Overtaken where somebody else was faster."""
+    now = clock.now()
+
+    def work(connection: Connection) -> Version:
+        made = versions.add(connection, key, seen, kind, entry, actor, now)
+        if entry is not None:
+            put(connection, articles([entry]), now)
+        values: dict[str, Any] = {"at": now, "actor": actor[:60], "subject": f"knowledge:{key}"[:100]}
+        values |= {"action": f"knowledge_{kind}", "detail": {"number": made.number}}
+        connection.execute(audit.insert().values(values))
+        return made
+
+    try:
+        return await database.write(work)
+    except IntegrityError:
+        raise Overtaken(key) from None  # written twice at the very same moment
+
+
+def votes(connection: Connection) -> Votes:
+    """What customers said of each article."""
+    columns = (knowledge.c.key, knowledge.c.language, knowledge.c.helpful, knowledge.c.unhelpful)
+    return {(row.key, row.language): (row.helpful, row.unhelpful) for row in connection.execute(select(*columns))}

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from bot.cases import numbers
 from bot.cases.calendar import is_open, moment_words, opens_at
-from bot.engine import Turn, UserMessage
+from bot.engine import Response, Turn, UserMessage
 from bot.engine.payload import parse as parse_payload
 from bot.knowledge.index import Found
 from bot.loop.cases import Desk
@@ -86,6 +86,28 @@ class Talking:
             entities=tuple(Entity(str(e["entity"]), str(e["value"]), 0, 0) for e in entities),
         )
         await self._turn(effects, understood, intent, 1.0, entities, at)
+
+    async def shown(self, hit: Found, language: Language, channel: str, at: datetime) -> list[Response]:
+        """What the bot says on `channel` to a question that `hit` answers. Nobody hears it."""
+        understood = Understanding(
+            text=hit.question,
+            language=language,
+            intent=Intent("ask_question", 1.0),
+            sentiment=Sentiment("neutral", 0.0),
+        )
+        found = {"key": hit.key, "score": hit.score, "question": hit.question, "answer": hit.answer}
+        facts = {
+            "channel": channel,
+            "language": language,
+            "now": at.isoformat(),
+            "owner": "bot",
+            "understanding": understood.as_json(),
+            "knowledge": [found],
+            "company": self.company,
+            **self._house(language, at),
+        }
+        message = UserMessage(hit.question, "ask_question", 1.0, [], {"earful": facts}, channel, "preview")
+        return list((await self.engine.turn(None, message)).responses)
 
     def hand_off(self, effects: Effects, reason: str, at: datetime) -> bool:
         """Give the conversation to a person; False if it is with one, or waits, already."""

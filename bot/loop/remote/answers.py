@@ -51,11 +51,11 @@ class Talks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GroundedAnswers:
-    """A `Talks` around another. `articles` are the knowledge base, in every language."""
+    """A `Talks` around another. `articles` are the knowledge base as it is now, in every language."""
 
     engine: Talks
     endpoint: Completes
-    articles: Sequence[Article]
+    articles: Iterable[Article]
     counts: dict[str, int]
 
     async def turn(self, tracker: dict[str, Any] | None, message: UserMessage) -> Turn:

@@ -1,0 +1,98 @@
+"""The knowledge base as every process has it in memory: the content files' entries with what staff changed of them.
+
+Whoever searches it searches what is true now: it follows the versions in the database, so an edit at one desk answers
+customers in every process, without a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+from sqlalchemy import Connection
+
+from bot.knowledge import versions
+from bot.knowledge.entries import Entry, articles
+from bot.knowledge.index import Article, Found, Index
+from bot.knowledge.service import keep
+from bot.knowledge.versions import Stamp, Version
+from nlu.understanding import Language
+from storage.database import Database
+
+_NONE: Stamp = (0, 0)
+
+
+class Library:
+    """`shipped` are the content files' entries; `index`, if it is built already, is of just these. Iterated over, its
+    articles."""
+
+    def __init__(self, shipped: Iterable[Entry], index: Index | None = None) -> None:
+        self._shipped = {entry.key: entry for entry in shipped}
+        self._entries: Mapping[str, Entry] = dict(self._shipped)
+        self._versions: Mapping[str, Version] = {}
+        self._articles = articles(self._entries.values())
+        self._index = index or Index(self._articles)
+        self._stamp = _NONE
+        self._following = asyncio.Lock()
+
+    def __iter__(self) -> Iterator[Article]:
+        return iter(self._articles)
+
+    @property
+    def index(self) -> Index:
+        """Of what customers are told now."""
+        return self._index
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """What customers are told now, by key."""
+        return MappingProxyType(dict(self._entries))
+
+    @property
+    def shipped(self) -> Mapping[str, Entry]:
+        """What the content files have, by key."""
+        return MappingProxyType(self._shipped)
+
+    @property
+    def changed(self) -> Mapping[str, Version]:
+        """The last version of what staff changed, by key."""
+        return MappingProxyType(dict(self._versions))
+
+    def search(self, text: str, language: Language) -> list[Found]:
+        """The best candidates, best first, each key once."""
+        return self._index.search(text, language)
+
+    def with_draft(self, draft: Entry) -> Index:
+        """An index in which `draft` is an entry already: to see what it would change."""
+        return Index(articles(({**self._entries, draft.key: draft}).values()))
+
+    async def follow(self, database: Database) -> bool:
+        """Take in what was changed since the last look; whether anything was. One small statement where nothing was."""
+        async with self._following:
+
+            def work(connection: Connection) -> tuple[Stamp, Sequence[Version]]:
+                seen = versions.stamp(connection)
+                return seen, versions.current(connection) if seen != self._stamp else ()
+
+            seen, found = await database.read(work)
+            if seen == self._stamp:
+                return False
+            entries = dict(self._shipped)
+            for version in found:
+                if version.kind == "removed":
+                    entries.pop(version.key, None)
+                elif version.kind == "written" and version.entry is not None:
+                    entries[version.key] = version.entry
+            listed = articles(entries.values())
+            # A thousand phrasings take a tenth of a second, in which conversations go on.
+            index = await asyncio.to_thread(Index, listed)
+            self._entries, self._articles, self._index = entries, listed, index
+            self._versions, self._stamp = {version.key: version for version in found}, seen
+            return True
+
+    async def open(self, database: Database, now: datetime) -> None:
+        """At the start: what staff changed, and a row for each article in which its votes are counted."""
+        await self.follow(database)
+        await keep(database, self._articles, now)
