@@ -51,7 +51,11 @@ _MOMENT = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?[ T](\d{1,2}
 
 
 class FileError(ValueError):
-    """The file as a whole cannot be used; the message says what to do."""
+    """The file as a whole cannot be used; the message says what to do. `code` is stable."""
+
+    def __init__(self, message: str, code: str = "unreadable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RowError(ValueError):
@@ -68,14 +72,17 @@ class Row:
     told: Sequence[Any] = ()
 
 
-def rows_of(path: Path) -> Iterator[Row]:
-    """The rows of a .csv or .xlsx file that are not empty. Raises FileError."""
+def rows_of(
+    path: Path, columns: Mapping[str, tuple[str, ...]] = COLUMNS, needed: Sequence[str] = NEEDED
+) -> Iterator[Row]:
+    """The rows of a .csv or .xlsx file that are not empty. `columns`: what each may be called beside its own name;
+    `needed`: those that must be there. Raises FileError."""
     names: list[str | None] | None = None
     for line, cells in _lines(path):
         if not any(str(cell).strip() for cell in cells if cell is not None):
             continue
         if names is None:
-            names = _names(path, cells)
+            names = _names(path, cells, columns, needed)
             continue
         found = {
             name: cell.strip() if isinstance(cell, str) else cell
@@ -84,7 +91,7 @@ def rows_of(path: Path) -> Iterator[Row]:
         }
         yield Row(line, found, cells)
     if names is None:
-        raise FileError(f"{path.name} is empty: its first row names the columns, at least {', '.join(NEEDED)}")
+        raise FileError(f"{path.name} is empty: its first row names the columns, at least {', '.join(needed)}", "empty")
 
 
 def heading(path: Path) -> list[str]:
@@ -95,7 +102,7 @@ def heading(path: Path) -> list[str]:
 
 def written(cell: Any) -> str:
     """A cell as it is written into a table of text, to be read from there as the same."""
-    return "" if cell is None else _word(cell)
+    return "" if cell is None else word(cell)
 
 
 def episode_of(row: Row, accounts: Mapping[str, Sequence[str]], zone: ZoneInfo) -> EpisodeIn:
@@ -105,12 +112,12 @@ def episode_of(row: Row, accounts: Mapping[str, Sequence[str]], zone: ZoneInfo) 
     if missing:
         raise RowError(f"{', '.join(missing)}: empty")
     told: dict[str, Any] = {
-        name: _word(cells[name])
+        name: word(cells[name])
         for name in ("external_id", "touchpoint", "agent", "product", "region", "business_line", "survey")
         if name in cells
     }
-    told["ended_at"] = _moment(cells["ended_at"], zone)
-    customer: dict[str, Any] = {field: _word(cells[name]) for name, field in _CUSTOMER.items() if name in cells}
+    told["ended_at"] = moment(cells["ended_at"], zone)
+    customer: dict[str, Any] = {field: word(cells[name]) for name, field in _CUSTOMER.items() if name in cells}
     if "revenue" in cells:
         customer["revenue"] = _amount(cells["revenue"])
     customer["addresses"] = list(_addresses(cells, accounts))
@@ -123,12 +130,13 @@ def episode_of(row: Row, accounts: Mapping[str, Sequence[str]], zone: ZoneInfo) 
 # ---- cells ----
 
 
-def _word(cell: Any) -> str:
+def word(cell: Any) -> str:
     """As it was meant: a spreadsheet turns 4711 into 4711.0."""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
-def _moment(cell: Any, zone: ZoneInfo) -> str:
+def moment(cell: Any, zone: ZoneInfo) -> str:
+    """A time as RFC 3339 writes it; one without a zone is the office's. Raises RowError."""
     if isinstance(cell, datetime):
         return cell.replace(tzinfo=cell.tzinfo or zone).isoformat()
     if isinstance(cell, date):
@@ -157,7 +165,7 @@ def _amount(cell: Any) -> float:
 def _addresses(cells: Mapping[str, Any], accounts: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
     for number in range(1, _MOST_ADDRESSES + 1):
         channel, account, address = (
-            _word(cells[name]) if (name := part if number == 1 else f"{part}_{number}") in cells else ""
+            word(cells[name]) if (name := part if number == 1 else f"{part}_{number}") in cells else ""
             for part in _NUMBERED
         )
         if not channel and not address:
@@ -193,8 +201,10 @@ def _lines(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
     return _sheet(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _text(path)
 
 
-def _names(path: Path, cells: Sequence[Any]) -> list[str | None]:
-    known = {other: name for name, others in COLUMNS.items() for other in (name, *others)}
+def _names(
+    path: Path, cells: Sequence[Any], columns: Mapping[str, tuple[str, ...]], needed: Sequence[str]
+) -> list[str | None]:
+    known = {other: name for name, others in columns.items() for other in (name, *others)}
     found: list[str | None] = []
     for cell in cells[:_WIDEST]:
         said = str(cell or "").strip().lower().replace(" ", "_")
@@ -203,11 +213,12 @@ def _names(path: Path, cells: Sequence[Any]) -> list[str | None]:
             found.append(known[base] if int(number) == 1 else f"{known[base]}_{int(number)}")
         else:
             found.append(known.get(said))
-    missing = [name for name in NEEDED if name not in found]
+    missing = [name for name in needed if name not in found]
     if missing:
         raise FileError(
             f"{path.name} has no column {', '.join(missing)}. Its first row names the columns; known are "
-            f"{', '.join(COLUMNS)}"
+            f"{', '.join(columns)}",
+            "columns",
         )
     return found
 
@@ -224,9 +235,9 @@ def _text(path: Path) -> Iterator[tuple[int, list[str]]]:
         except UnicodeDecodeError:
             continue
     else:
-        raise FileError(f"{path.name} is neither UTF-8 nor GB 18030: save it as CSV UTF-8, or as .xlsx")
+        raise FileError(f"{path.name} is neither UTF-8 nor GB 18030: save it as CSV UTF-8, or as .xlsx", "encoding")
     if "\0" in text:
-        raise FileError(f"{path.name} is no text: save it as CSV UTF-8, or as .xlsx")
+        raise FileError(f"{path.name} is no text: save it as CSV UTF-8, or as .xlsx", "encoding")
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     line = 1
@@ -244,7 +255,7 @@ def _sheet(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
     except OSError as error:
         raise FileError(f"{path} cannot be read ({error.strerror or error})") from None
     except (BadZipFile, InvalidFileException, KeyError, ValueError):
-        raise FileError(f"{path.name} is no .xlsx workbook: save it anew from your spreadsheet") from None
+        raise FileError(f"{path.name} is no .xlsx workbook: save it anew from your spreadsheet", "workbook") from None
     try:
         sheet = book.worksheets[0]
         yield from enumerate(sheet.iter_rows(values_only=True, max_col=_WIDEST), start=1)

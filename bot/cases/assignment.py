@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from bot.cases.rules import SETTLED
 from bot.staff.presence import HERE
 from storage.sets import among
-from storage.tables import cases, staff
+from storage.tables import cases, staff, surveys
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,16 @@ class Colleague:
     id: int
     skills: frozenset[str]
     load: int
+
+
+def judged(connection: Connection, origin: str) -> int | None:
+    """Whom the rating judges that a case comes from, if it is one of the staff: it is somebody else's to settle."""
+    kind, _, survey = origin.partition(":")
+    if kind != "survey" or not survey.isdecimal():
+        return None
+    whom = connection.execute(select(surveys.c.judged).where(surveys.c.id == int(survey))).scalar() or ""
+    member = whom.removeprefix("staff:")
+    return int(member) if whom.startswith("staff:") and member.isdecimal() else None
 
 
 def choose(present: Sequence[Colleague], needs: Collection[str]) -> Colleague | None:

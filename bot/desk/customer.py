@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, case, select
 
 from bot.cases import numbers
-from bot.cases import rules as case_rules
 from bot.cases.rules import SETTLED
 from bot.content import Content
+from bot.desk.case_dues import upcoming
+from bot.desk.case_timeline import state_name
 from bot.desk.transcript import Judging, without_keys
 from bot.surveys.definitions import Definition
 from bot.surveys.scales import LOW_BELOW
@@ -75,15 +76,16 @@ def _cases(
         .order_by(settled, cases.c.id.desc())
         .limit(_CASES)
     )
-    found = []
-    for row in connection.execute(statement):
-        department = content.departments.names.get(row.department or "")
+    found, rows = [], connection.execute(statement).all()
+    coming = upcoming(connection, [row.id for row in rows])
+    for row in rows:
+        next_due, department = coming.get(row.id), content.departments.names.get(row.department or "")
         found.append(
             {
                 "number": numbers.number(row.id),
                 "title": without_keys(row.title),
                 "state": row.state,
-                "state_name": _capital(case_rules.name(cast(case_rules.State, row.state), language)),
+                "state_name": state_name(row.state, language),
                 "open": row.state not in SETTLED,
                 "urgency": row.urgency,
                 "department": department.said(language) if department else None,
@@ -91,15 +93,12 @@ def _cases(
                 "owner": row.owner_name,
                 "fields": row.fields,
                 "opened_at": row.opened_at,
-                "respond_by": row.respond_by,
-                "responded_at": row.responded_at,
+                "since": row.handed_at or row.opened_at,
+                "asked": row.waiting_since is not None,
+                "due": None if next_due is None else {"kind": next_due.kind, "at": next_due.due_at},
             }
         )
     return found
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _ratings(

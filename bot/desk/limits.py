@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from bot.loop.reach import ENTERED
 from bot.service import Service
 from storage.tables import addresses, conversations
 
@@ -13,9 +14,9 @@ from storage.tables import addresses, conversations
 def of(connection: Connection, conversation: int, service: Service) -> dict[str, Any]:
     """`limit` of one message, in characters or `bytes`; more goes out in parts. `closes_at`: after it nothing may be
     written until the customer writes again, None where they may always be written to. `stopped`, `blocked`: they do
-    not hear us at all. `gone`: the account is no longer set up."""
+    not hear us at all. `gone`: the account is no longer set up. `entered`: nobody reads here."""
     row = connection.execute(
-        select(conversations.c.channel, conversations.c.account, addresses.c.heard_at)
+        select(conversations.c.channel, conversations.c.account, conversations.c.thread, addresses.c.heard_at)
         .add_columns(addresses.c.stopped_at, addresses.c.blocked_at)
         .join(addresses, addresses.c.id == conversations.c.address_id)
         .where(conversations.c.id == conversation)
@@ -30,4 +31,5 @@ def of(connection: Connection, conversation: int, service: Service) -> dict[str,
         "closes_at": row.heard_at + can.window if can.window and row.heard_at else None,
         "stopped": row.stopped_at is not None,
         "blocked": row.blocked_at is not None,
+        "entered": row.thread.startswith(ENTERED),
     }

@@ -31,7 +31,8 @@ _DOORS = ("sign_in", "password", "name")
 _ELSEWHERE = frozenset(
     (
         *("account", "admin", "channels", "day", "entry", "figures", "house", "name", "password", "replies", "sheet"),
-        *("surveys", "tokens", "unasked", "unasked_why"),
+        *("surveys", "tokens", "unasked", "unasked_why", "offline", "cases"),
+        *("case", "case_act", "case_why", "case_event", "case_actor", "task_kind", "task_state", "task_act"),
     )
 )
 """Sections that the console never says."""
@@ -52,7 +53,7 @@ async def console(request: web.Request) -> web.StreamResponse:
     row = await here.service.database.read(lambda connection: connection.execute(own).one())
     start = _start(here, member, language)
     start["me"] |= {"department": row.department, "away": bool(row.away)}
-    return page(request, "console", language, data=_data(start))
+    return page(request, "console", language, data=embedded(start))
 
 
 @routes.get("/desk/sign-in")
@@ -231,7 +232,7 @@ def _start(here: Room, member: Member, language: Language) -> dict[str, Any]:
     }
 
 
-def _data(value: dict[str, Any]) -> Markup:
+def embedded(value: dict[str, Any]) -> Markup:
     """JSON inside a script element: nothing in it may end the element."""
     words = orjson.dumps(value).decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return Markup(words)  # noqa: S704 - it is JSON, made safe in the line before

@@ -10,12 +10,14 @@ from aiohttp import web
 
 from bot.desk import guard
 from bot.desk.guard import same_origin
-from bot.desk.pages import page
+from bot.desk.pages import embedded, page
 from bot.desk.room import Room, room
-from bot.desk.words import language_of, said
+from bot.desk.words import language_of, named, said, texts
 from bot.staff.sessions import Member, Role
 
 _PAGES = (
+    ("/desk/cases", "cases", ("agent", "supervisor", "admin")),
+    ("/desk/entry", "offline", ("agent", "supervisor", "admin")),
     ("/desk/figures", "figures", ("agent", "supervisor", "admin")),
     ("/desk/team", "team", ("supervisor", "admin")),
     ("/desk/surveys", "surveys", ("supervisor", "admin")),
@@ -27,7 +29,7 @@ _PAGES = (
     ("/desk/admin/house", "house", ("admin",)),
 )
 
-_WITHIN = {"entry": "knowledge"}
+_WITHIN = {"case": "cases", "entry": "knowledge"}
 """Sheets that are reached from another one."""
 
 Sheet = Callable[[web.Request, Room, Member], Awaitable[web.StreamResponse]]
@@ -68,6 +70,9 @@ def show(
     given = {
         "pages": pages,
         "here": here,
+        "own": request.path,
+        "named": lambda key: named(key, language_of(request)),
+        "data": None,
         "title": name,
         "live": 0,
         "done": "",
@@ -75,6 +80,20 @@ def show(
         "given": {},
     }
     return page(request, name, language_of(request), status, problem, **(given | values))
+
+
+def ticking(request: web.Request) -> Any:
+    """What the clocks of a sheet need: the time of the service, and how it is said."""
+    here, language = room(request), language_of(request)
+    keys = [key for key in texts() if key.startswith("time.")] + ["about.left", "about.late"]
+    return embedded(
+        {
+            "language": language,
+            "zone": here.service.settings.time_zone,
+            "now": here.service.clock.now(),
+            "texts": {key: said(key, language) for key in keys},
+        }
+    )
 
 
 def back(request: web.Request, path: str, done: str) -> web.HTTPSeeOther:

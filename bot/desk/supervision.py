@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from bot.cases import numbers
 from bot.cases.rules import SETTLED, State
+from bot.desk.moments import length
 from bot.desk.room import Room
 from bot.desk.sheets import sheet, show
 from bot.desk.table import routes
@@ -87,19 +88,6 @@ async def own_figures(request: web.Request, room: Room, member: Member) -> web.S
         rating=found.rating,
         fewest=figures.FEWEST,
     )
-
-
-def length(time: timedelta, language: Language) -> str:
-    """A length of time in words."""
-    minutes = max(0, int(time.total_seconds()) // 60)
-    if minutes < 1:
-        return said("time.seconds", language, count=max(0, int(time.total_seconds())))
-    if minutes < 60:
-        return said("time.minutes", language, count=minutes)
-    hours = minutes // 60
-    if hours < 24:
-        return said("time.hours_minutes", language, hours=hours, minutes=minutes % 60)
-    return said("time.days_hours", language, days=hours // 24, hours=hours % 24)
 
 
 def _breach(row: Any, now: datetime, language: Language) -> dict[str, Any]:

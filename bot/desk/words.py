@@ -26,6 +26,11 @@ def said(key: str, spoken: Language, **values: object) -> str:
     return typography.said(texts()[key], spoken, **values)
 
 
+def named(key: str, spoken: Language, **values: object) -> str:
+    """A text, or nothing where what it names is newer than the texts."""
+    return said(key, spoken, **values) if key in texts() else ""
+
+
 def language_of(request: web.Request) -> Language:
     """The language of whoever looks."""
     return language.language_of(request, request.app[SERVICE].settings.language)

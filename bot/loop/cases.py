@@ -50,6 +50,7 @@ class Desk:
         fields: dict[str, str],
         origin: str,
         at: datetime,
+        actor: str = "bot",
     ) -> Insert:
         """A new case of this conversation; `[[case_number]]` and `[[case_link]]` may be spoken of in the same turn."""
         lead = departments.assign(self.departments, nature).lead
@@ -82,8 +83,8 @@ class Desk:
             effects.told.append(lambda: groups.Told(_id(row), about, lead, at))
         if urgency == "urgent":
             page(effects, row, lead, "urgent", at)
-        told(effects, row, "opened", actor="bot", to="received", at=at)
-        told(effects, row, "moved", actor="bot", old="received", to="acknowledged", at=at)
+        told(effects, row, "opened", actor=actor, to="received", at=at)
+        told(effects, row, "moved", actor=actor, old="received", to="acknowledged", at=at)
         self.speak_of(effects, row)
         return row
 

@@ -20,6 +20,7 @@ from bot.loop.case_moves import go_on, move, responded, state_now, told, values_
 from bot.loop.effects import Effects
 from bot.loop.events import chat_lane
 from bot.loop.notices import Notices
+from bot.loop.reach import is_open
 from bot.loop.state import LaneState
 from bot.loop.turn import Turns
 from bot.yamlfile import Words
@@ -114,7 +115,7 @@ class Casework:
             if elsewhere and department is not None:
                 self._hand_over(effects, case, department, required or case.title, by, due_at)
 
-        await self._act(case_id, decide, version)
+        await self.act(case_id, decide, version)
 
     async def assign_by_load(
         self,
@@ -133,7 +134,8 @@ class Casework:
             if case is None:
                 raise NoCase(case_id)
             there = department or case.department or self.asking.desk.departments.hub
-            people = assignment.present(connection, there, self.turns.now())
+            whom = assignment.judged(connection, case.origin)
+            people = [each for each in assignment.present(connection, there, self.turns.now()) if each.id != whom]
             chosen = assignment.choose(people, [*case.nature, *case.aspect])
             return there, chosen.id if chosen else None
 
@@ -155,7 +157,7 @@ class Casework:
             at = effects.now
             effects.joined.append(lambda c: tasks.cancel_hand_overs(c, house, case.id, at))
 
-        await self._act(case_id, decide, version)
+        await self.act(case_id, decide, version)
 
     async def plan(self, case_id: int, by: Worker, plan: str, *, tell: bool = True, version: int | None = None) -> None:
         """What will be done; the customer is told, unless `tell` is False."""
@@ -164,9 +166,9 @@ class Casework:
             self._taken(effects, case, by)
             move(effects, self.asking.desk.house, case, "planned", "staff", actor=by.actor, reason=plan, plan=plan)
             if tell:
-                self._tell(effects, self.notices.case_planned, case, plan=plan)
+                self.tell(effects, self.notices.case_planned, case, plan=plan)
 
-        await self._act(case_id, decide, version)
+        await self.act(case_id, decide, version)
 
     async def begin(self, case_id: int, by: Worker, *, version: int | None = None) -> None:
         """Somebody is at it."""
@@ -175,7 +177,7 @@ class Casework:
             self._taken(effects, case, by)
             move(effects, self.asking.desk.house, case, "in_progress", "staff", actor=by.actor)
 
-        await self._act(case_id, decide, version)
+        await self.act(case_id, decide, version)
 
     async def ask(self, case_id: int, by: Worker, question: str, *, version: int | None = None) -> None:
         """Something that only the customer knows. Deadlines stand still until they answer."""
@@ -183,15 +185,15 @@ class Casework:
         def decide(effects: Effects, case: Case) -> None:
             if case.state in SETTLED or case.state in ("resolved", "following_up"):
                 raise CaseRefused("settled")
-            if not self._reachable(effects):
+            if not self.reachable(effects):
                 raise CaseRefused("unreachable")
             if case.waiting_since is None:
                 wait(effects, self.asking.desk.house, case, by.actor, question)
             if case.responded_at is None:
                 responded(effects, self.asking.desk.house, case, by.actor)
-            self._tell(effects, self.notices.case_asks, case, question=question)
+            self.tell(effects, self.notices.case_asks, case, question=question)
 
-        await self._act(case_id, decide, version)
+        await self.act(case_id, decide, version)
 
     async def resume(self, case_id: int, by: Worker, *, version: int | None = None) -> None:
         """The answer came some other way: deadlines run again."""
@@ -200,7 +202,7 @@ class Casework:
             if case.waiting_since is not None:
                 go_on(effects, self.asking.desk.house, case, by.actor)
 
-        await self._act(case_id, decide, version)
+        await self.act(case_id, decide, version)
 
     async def resolve(self, case_id: int, by: Worker, result: str, *, version: int | None = None) -> str:
         """It is settled as far as we can see. The customer is told and asked; where nobody can write to them, somebody
@@ -214,15 +216,15 @@ class Casework:
                 values["responded_at"] = effects.now
             move(effects, house, case, "resolved", "staff", actor=by.actor, reason=result, **values)
             definition = self.asking.surveys.for_trigger("case_resolved")
-            if definition is None or not self._reachable(effects):
+            if definition is None or not self.reachable(effects):
                 closing.call_back(effects, house, case)
                 return "resolved"
-            self._tell(effects, self.notices.case_resolved, case, result=result)
+            self.tell(effects, self.notices.case_resolved, case, result=result)
             move(effects, house, case, "following_up", "system", actor="system")
             self.asking.ask(effects, definition, case=case.id)
             return "following_up"
 
-        return await self._act(case_id, decide, version)
+        return await self.act(case_id, decide, version)
 
     async def answered(
         self, case_id: int, by: Worker, score: float, note: str = "", *, version: int | None = None
@@ -235,7 +237,7 @@ class Casework:
             said = f"told {by.actor}" + (f": {note}" if note else "")
             closing.judged(effects, self.asking.desk.house, case.id, score, effects.now, note=said)
 
-        await self._act(case_id, decide, version)
+        await self.act(case_id, decide, version)
 
     async def note(self, case_id: int, by: Worker, *, version: int | None = None, **values: str) -> None:
         """Cause, countermeasure, result: as far as they are given. Each stands on the timeline."""
@@ -245,7 +247,7 @@ class Casework:
             for name, text in values.items():
                 told(effects, case.id, name, actor=by.actor, at=effects.now, note=text)
 
-        await self._act(case_id, decide, version)
+        await self.act(case_id, decide, version)
 
     async def merge(
         self, case_id: int, into: int, by: Worker, reason: str, *, same: bool = False, version: int | None = None
@@ -264,7 +266,7 @@ class Casework:
             effects.change_guarded(cases, other.id, other.version, {"reports": other.reports + case.reports})
             told(effects, other.id, "joined", actor=by.actor, at=effects.now, note=numbers.number(case.id))
 
-        await self._act(case_id, decide, version, more=[into])
+        await self.act(case_id, decide, version, more=[into])
 
     async def task(self, task_id: int, new: tasks.State, by: Worker, outcome: str = "") -> None:
         """Acknowledge, finish or return a task; a hand-over that is returned brings its case back to the hub. Raises
@@ -295,7 +297,7 @@ class Casework:
             effects.change_guarded(cases, case.id, case.version, {})
             told(effects, case.id, f"task_{new}", actor=by.actor, at=now, note=note)
 
-        await self._act(case_id, decide)
+        await self.act(case_id, decide)
 
     # ---- within ----
 
@@ -328,20 +330,29 @@ class Casework:
 
         effects.joined.append(work)
 
-    def _tell(self, effects: Effects, words: Words, case: Case, **values: str) -> None:
-        if self._reachable(effects):
+    def tell(self, effects: Effects, words: Words, case: Case, **values: str) -> None:
+        """The customer is told of their case, where they can be written to."""
+        if self.reachable(effects):
             language: Language = "en" if effects.language == "en" else "zh"
             text = words.said(language, number=numbers.number(case.id), **values)
             # What stands in [[brackets]] in a person's own words is theirs, not for us to fill.
             effects.say(text.replace("[[", "[ ["), kind="notice")
 
-    def _reachable(self, effects: Effects) -> bool:
+    def reachable(self, effects: Effects) -> bool:
         state = effects.state
         can = self.capabilities_of(state.channel, state.account)
-        return not state.public and can is not None and _open(state.address, can, effects.now)
+        return not state.public and can is not None and is_open(state.address, can, effects.now)
 
-    async def _act(self, case_id: int, decide: _Decide[T], version: int | None = None, more: Sequence[int] = ()) -> T:
-        lane = await self._lane(case_id)
+    async def act(
+        self,
+        case_id: int,
+        decide: _Decide[T],
+        version: int | None = None,
+        more: Sequence[int] = (),
+        lane: str | None = None,
+    ) -> T:
+        """A turn on a case, in `lane`, else where its customer is written to; `more` cases are known to it."""
+        lane = lane or await self._lane(case_id)
 
         def act(state: LaneState, effects: Effects) -> T:
             case = state.case(case_id)
@@ -376,18 +387,9 @@ class Casework:
             public = lane if each.id == address_id else ""
             if (
                 can is not None
-                and _open(each, can, now)
+                and is_open(each, can, now)
                 and not each.address.startswith("author:")
                 and "comment:" not in public
             ):
                 return lane if each.id == address_id else chat_lane(each.channel, each.account, each.address)
         return lane
-
-
-def _open(address: Address | None, can: Capabilities, now: datetime) -> bool:
-    """Whether we may write there now."""
-    if address is None or address.stopped_at is not None or address.blocked_at is not None:
-        return False
-    if can.window is None:
-        return address.heard_at is not None or can.starts_conversations
-    return address.heard_at is not None and now < address.heard_at + can.window

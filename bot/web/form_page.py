@@ -16,13 +16,12 @@ from bot import tokens
 from bot.cases import numbers
 from bot.cases.calendar import moment_words
 from bot.links import FORM, Links
-from bot.loop.case_moves import told
 from bot.loop.effects import Effects
+from bot.loop.entering import open_low, volunteer
 from bot.loop.events import chat_lane
 from bot.loop.intake import Overloaded
 from bot.loop.state import LaneState
 from bot.service import SERVICE, Service
-from bot.surveys.definitions import Definition
 from bot.surveys.scales import LOW_BELOW, score
 from bot.tokens import BadToken, ExpiredToken
 from bot.web import nonces
@@ -34,10 +33,9 @@ from bot.web.rendering import page
 from bot.web.visitors import ACCOUNT, CHANNEL
 from channels.base import Text
 from nlu.understanding import Language
-from storage.changes import Insert
 from storage.database import Conflict, is_outage
 from storage.records import Survey
-from storage.tables import cases, contacts, conversations, episodes, inbox, ratings, surveys
+from storage.tables import cases, contacts, conversations, inbox, ratings, surveys
 
 NONCE, DONE = "form", "form-done"
 FROM_SENDER = Rate(burst=12, per_second=1 / 15)
@@ -159,7 +157,7 @@ async def _take(service: Service, name: str, thread: str, filled: Filled) -> Non
         if contact:
             effects.change_contact(**contact)
         if definition is not None and filled.value is not None:
-            _volunteer(effects, definition, filled.value, name)
+            volunteer(effects, definition, filled.value, name, "page")
         _ = effects.conversation_id  # the conversation is there, whatever else was given
 
     await service.turns.act(lane, rate)
@@ -176,55 +174,8 @@ async def _take(service: Service, name: str, thread: str, filled: Filled) -> Non
     if definition is None or filled.value is None or score(definition.scale, filled.value) >= LOW_BELOW:
         return
     low = definition.scale.labels[filled.value].said(filled.language)
-    await service.turns.act(lane, lambda state, effects: _open(service, state, effects, low, filled.words))
-
-
-def _volunteer(effects: Effects, definition: Definition, value: int, name: str) -> None:
-    """A rating that nobody asked for is a survey answered at once, of a visit to the shop or page `name`."""
-    visit = {
-        "external_id": effects.state.thread,
-        "contact_id": effects.contact_id,
-        "touchpoint": name[:100],
-        "ended_at": effects.now,
-        "created_at": effects.now,
-    }
-    survey = effects.add(
-        Insert(
-            surveys,
-            {
-                "episode_id": effects.add(Insert(episodes, visit)),
-                "conversation_id": effects.conversation_id,
-                "contact_id": effects.contact_id,
-                "address_id": effects.address_id,
-                "definition": definition.key,
-                "state": "answered",
-                "created_at": effects.now,
-                "answered_at": effects.now,
-            },
-        )
-    )
-    rated = {"survey_id": survey, "value": value, "score": score(definition.scale, value)}
-    effects.add(Insert(ratings, rated | {"source": "page", "received_at": effects.now}))
-
-
-def _open(service: Service, state: LaneState, effects: Effects, low: str, words: str) -> None:
-    """A low rating opens a case, unless the words did."""
-    if state.cases:
-        return
     asking = service.policy.asking
-    language: Language = "en" if effects.language == "en" else "zh"
-    case = asking.desk.open(
-        effects,
-        title=words or asking.notices.low_rating_title.said(language, answer=low),
-        nature=["other"],
-        aspect=[],
-        urgency="important",
-        fields={},
-        origin="form",
-        at=effects.now,
-    )
-    if words:
-        told(effects, case, "completed", actor="customer", note=words, at=effects.now)
+    await service.turns.act(lane, lambda state, effects: open_low(asking, state, effects, low, filled.words, "form"))
 
 
 async def _understood(service: Service, lane: str, key: str) -> None:

@@ -1,13 +1,20 @@
 // The right: who this is, what is open, how they rated us.
 
 import { h, icon, show } from "./dom.js";
-import { channelName, initial, nameOf, shade } from "./list.js";
-import { brief, date, full, has, moment, now, span, t } from "./words.js";
+import { deadlines } from "./due.js";
+import { channelName, initial, nameOf, shade, tick } from "./list.js";
+import { brief, date, full, has, moment, t } from "./words.js";
 
-/** The customer pane. `on.close()`, `on.before()`: what was said before. */
+export { deadlines };
+
+/** The customer pane. `on.close()`, `on.before()`: what was said before, `on.case(number)`: that one, or a new one. */
 export function makeAbout(pane, on) {
   document.head.append(h("link", { rel: "stylesheet", href: "/desk/static/about.css" }));
   const body = h("div.scroll", { tabindex: "0" });
+  body.addEventListener("click", (event) => {
+    const pressed = event.target.closest("[data-case], #new-case");
+    if (pressed) on.case(pressed.dataset.case);
+  });
   pane.append(h("header.top", null, h("button.plain.back", { type: "button", "aria-label": t("about.close"), onclick: () => on.close() }, icon("back")), h("h2", null, t("about.heading"))), body);
 
   return {
@@ -16,6 +23,7 @@ export function makeAbout(pane, on) {
       if (!talk) return body.replaceChildren();
       show(body, [{ row: { name: talk.conversation.name, id: talk.conversation.id }, customer: talk.customer }], () => "all", ({ row, customer }) =>
         h("div", null, person(row, customer), section("cases", cases(customer)), section("ratings", ratings(customer)), others(customer, on.before)));
+      tick(body);
       return deadlines(body);
     },
   };
@@ -40,32 +48,24 @@ function person(row, customer) {
 }
 
 function cases(customer) {
-  if (!customer.cases.length) return nothing(t("about.no_cases"));
+  const more = h("button.button.wide", { type: "button", id: "new-case" }, icon("pen"), t("beside.new"));
+  if (!customer.cases.length) return [nothing(t("about.no_cases")), more];
   const open = customer.cases.filter((each) => each.open);
   const settled = customer.cases.filter((each) => !each.open);
-  return [h("ul", null, open.map(drawCase)), settled.length ? h("details", null, h("summary", null, `${t("about.settled")} (${settled.length})`), h("ul", null, settled.map(drawCase))) : null];
+  const first = open.length > 1 ? Math.min(...open.map((each) => Date.parse(each.since))) : 0;
+  return [h("ul", null, open.map((each) => drawCase(each, Date.parse(each.since) === first))), settled.length ? h("details", null, h("summary", null, `${t("about.settled")} (${settled.length})`), h("ul", null, settled.map((each) => drawCase(each, false)))) : null, more];
 }
 
-function drawCase(each) {
+/** Pressed, it opens: what happened, and what may be done. */
+function drawCase(each, longest) {
   const fields = Object.entries(each.fields || {}).map(([name, value]) => fact(has(`field.${name}`) ? t(`field.${name}`) : name, String(value), "auto"));
-  const due = each.responded_at ? h("p.due.met", null, icon("done"), t("about.responded", { time: moment(each.responded_at) }))
-    : each.open ? h("p.due", { "data-due": each.respond_by, title: full(each.respond_by) }) : null;
-  return h("li.case", null,
-    h("p.line", null, h("b", null, `#${each.number}`), h(`span.tag.${each.urgency}`, null, each.urgency === "normal" ? null : icon("bang"), t(`urgency.${each.urgency}`)), h("span.tag", null, each.state_name)),
-    h("p.what", { dir: "auto" }, each.title), due,
-    h("dl", null, fact(t("about.department"), each.department), fact(t("about.owner"), each.owner, "auto"), fields));
-}
-
-/** Each deadline says how long is left, or by how much it is missed. */
-export function deadlines(root) {
-  for (const element of root.querySelectorAll("[data-due]")) {
-    const left = Date.parse(element.dataset.due) - now();
-    const words = `${t(left < 0 ? "about.late" : "about.left", { time: span(left) })} · ${t("about.respond_by", { time: moment(element.dataset.due) })}`;
-    if (element.dataset.words === words) continue;
-    element.dataset.words = words;
-    element.className = `due ${left < 0 ? "late" : left < 1800000 ? "soon" : ""}`;
-    element.replaceChildren(icon(left < 0 ? "bang" : "clock"), words);
-  }
+  const due = each.asked ? h("p.due", null, icon("clock"), t("beside.frozen")) : each.due ? h("p.due", null, icon("clock"), h("span", null, `${t(`deadline.${each.due.kind}`)} `, h("b.left"), h("small", null, ` ${moment(each.due.at)}`))) : null;
+  if (due && each.due && !each.asked) due.dataset.due = each.due.at;
+  return h("li.case", null, h("button.open", { type: "button", "data-case": each.number, "aria-label": t("beside.open", { number: each.number, title: each.title }) },
+    h("span.line", null, h("b", null, `#${each.number}`), h(`span.tag.${each.urgency}`, null, each.urgency === "normal" ? null : icon("bang"), t(`urgency.${each.urgency}`)), h("span.tag", null, each.state_name)),
+    h("span.what", { dir: "auto" }, each.title)), due,
+    h("dl", null, fact(t("about.department"), each.department), fact(t("about.owner"), each.open ? each.owner || t("beside.nobody") : each.owner, "auto"),
+      each.open ? h("div", null, h("dt", null, t("beside.waiting")), h("dd", null, h("time", { "data-since": each.since, datetime: each.since }), longest ? h("span.tag.important", null, t("beside.longest")) : null)) : null, fields));
 }
 
 function ratings(customer) {

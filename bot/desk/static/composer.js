@@ -50,7 +50,7 @@ export function makeComposer(on) {
 
   const length = () => [...field.value.trim()].length;
   const weight = () => (allowed.bytes ? new TextEncoder().encode(field.value.trim()).length : length());
-  const closed = () => Boolean(allowed.stopped || allowed.blocked || allowed.gone || (allowed.closes_at && Date.parse(allowed.closes_at) <= now()));
+  const closed = () => Boolean(allowed.stopped || allowed.blocked || allowed.gone || allowed.entered || (allowed.closes_at && Date.parse(allowed.closes_at) <= now()));
 
   function insert(words, from = field.selectionStart) {
     field.setRangeText(words, from, field.selectionEnd, "end");
@@ -71,7 +71,7 @@ export function makeComposer(on) {
   }
 
   function tellLimit() {
-    const shut = mode === "reply" && (allowed.gone ? "gone" : allowed.stopped ? "stopped" : allowed.blocked ? "blocked" : closed() ? "window" : "");
+    const shut = mode === "reply" && (allowed.gone ? "gone" : allowed.entered ? "entered" : allowed.stopped ? "stopped" : allowed.blocked ? "blocked" : closed() ? "window" : "");
     const left = allowed.closes_at ? Date.parse(allowed.closes_at) - now() : 0;
     limit.hidden = mode !== "reply" || (!shut && !allowed.closes_at);
     limit.classList.toggle("shut", Boolean(shut));

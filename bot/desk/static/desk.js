@@ -60,7 +60,7 @@ function drawTalk(fresh = false) {
       coming = true;
       try {
         beside = await import("./about.js");
-        about = beside.makeAbout(document.getElementById("about"), { close: () => pane("talk"), before });
+        about = beside.makeAbout(document.getElementById("about"), { close: () => pane("talk"), before, case: openCase });
       } finally {
         coming = false;
       }
@@ -293,6 +293,24 @@ function before() {
   return quietly(async () => { if (state.id) await (await dialogs()).before(state.id); });
 }
 
+/** A case of this customer's, as the house sees it; without a number one is opened. */
+function openCase(number) {
+  const { id } = state;
+  const changed = () => { if (id === state.id) loadTalk(id, false, true); loadList(true); };
+  return quietly(async () => {
+    const cases = await import("./case.js");
+    if (number) return cases.openCase(number, changed);
+    const made = await cases.newCase(id);
+    if (!made) return null;
+    changed();
+    toast(t("beside.opened", { number: made }));
+    return null;
+  });
+}
+
+/** The customer's most pressing case, or a new one. */
+const pressing = () => { if (state.talk) openCase(state.talk.customer.cases.find((each) => each.open)?.number); };
+
 async function away(wanted) {
   await quietly(async () => { await post("away", { away: wanted }); toast(t(wanted ? "done.away" : "done.back")); });
 }
@@ -430,7 +448,7 @@ const KEYS = {
   j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1),
   c: () => act("claim"), e: () => act("resolve"), b: () => act("hand_back"), q: () => act("requeue"),
   r: () => composer.focus(), n: () => composer.note(), t: () => act("transfer"), h: () => before(), z: () => undo(), "/": () => list.search(), i: () => pane(desk.dataset.pane === "about" ? "talk" : "about"),
-  f: () => document.getElementById("filters").togglePopover(), "?": sheet,
+  o: () => pressing(), f: () => document.getElementById("filters").togglePopover(), "?": sheet,
   Escape: () => { if (desk.dataset.pane === "about" && !wide()) pane("talk"); else if (state.id) location.hash = `#/${state.view}`; },
 };
 VIEWS.forEach((view, at) => { KEYS[at + 1] = () => { location.hash = `#/${view}`; }; });

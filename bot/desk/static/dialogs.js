@@ -8,11 +8,11 @@ import { open } from "./menu.js";
 import { brief, departments, full, has, me, t } from "./words.js";
 
 const cancel = () => h("button.button", { type: "button", onclick: (event) => event.target.closest("dialog").close() }, t("ask.cancel"));
-const option = (value, words, chosen = false) => h("option", { value, selected: chosen }, words);
-const choice = (name, words, options) => h("p.choice-of", null, h("label", { for: `choose-${name}` }, words), h("select", { id: `choose-${name}`, name }, options));
+export const option = (value, words, chosen = false) => h("option", { value, selected: chosen }, words);
+export const choice = (name, words, options) => h("p.choice-of", null, h("label", { for: `choose-${name}` }, words), h("select", { id: `choose-${name}`, name }, options));
 
 /** A form in a dialog. What was given, or null. */
-function ask(heading, parts, yes) {
+export function ask(heading, parts, yes) {
   return new Promise((resolve) => {
     let given = null;
     const form = h("form", { method: "dialog", onsubmit: () => { given = Object.fromEntries(new FormData(form)); } }, h("h2", null, heading), parts,

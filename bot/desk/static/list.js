@@ -61,7 +61,7 @@ export function makeList(pane, { menu, live, on }) {
   const closed = h("p.closed", { role: "note", hidden: true });
   const body = h("div.scroll", { tabindex: "-1" }, rows, empty, h("div.more", null, more));
   pane.append(
-    h("header.top", null, h("img.mark", { src: "/web/static/mark.svg", alt: "", width: 26, height: 26 }), h("h1", null, t("page.title")), live, filterButton(), menu),
+    h("header.top", null, h("img.mark", { src: "/web/static/mark.svg", alt: "", width: 26, height: 26 }), h("h1", null, t("page.title")), live, h("a.plain", { href: "/desk/cases", "aria-label": t("menu.cases"), title: t("menu.cases") }, icon("note")), filterButton(), menu),
     h("div.find", { role: "search" }, icon("search"), field), tabs, called, chips, closed, body,
   );
 
@@ -111,7 +111,7 @@ export function makeList(pane, { menu, live, on }) {
     const since = row.owner === "queue" ? row.queued_at : row.owner === "agent" && row.last?.author === "customer" ? row.active_at : null;
     const tags = [];
     if (row.urgency) tags.push(h(`span.tag.${row.urgency.level}`, { title: t("row.case", { number: row.urgency.case }) }, icon("bang"), t(`urgency.${row.urgency.level}`)));
-    if (row.due) tags.push(h("span.tag.due-tag", { "data-by": row.due.at, title: t("row.case", { number: row.due.case }) }));
+    if (row.due) tags.push(h("span.tag.due-tag", { "data-by": row.due.at, "data-of": row.urgency && row.urgency.case !== row.due.case ? `#${row.due.case} · ` : "", title: t("row.case", { number: row.due.case }) }));
     if (row.risk) tags.push(h("span.tag.important", { title: t(`risk.${row.risk}`) }, icon("frown"), t("row.risk")));
     if (row.department) tags.push(h("span.tag", null, icon("people"), departmentName(row.department)));
     if (row.reason && row.owner !== "bot") tags.push(h("span.tag", null, reasonName(row.reason)));
@@ -175,7 +175,7 @@ export function tick(root) {
   }
   for (const element of root.querySelectorAll("[data-by]")) {
     const left = Date.parse(element.dataset.by) - now();
-    const words = t(left < 0 ? "about.late" : "about.left", { time: span(left) });
+    const words = (element.dataset.of || "") + t(left < 0 ? "about.late" : "about.left", { time: span(left) });
     if (element.dataset.words === words) continue;
     element.dataset.words = words;
     element.className = `tag due-tag ${left < 0 ? "urgent" : left < 1800000 ? "important" : ""}`;

@@ -5,7 +5,7 @@ import { initial, shade } from "./list.js";
 import { language, me, t } from "./words.js";
 
 const THEMES = ["auto", "light", "dark"];
-const KEYS = [[["J", "K"], "move"], [["1", "2", "3", "4"], "views"], [["C"], "claim"], [["R"], "reply"], [["E"], "resolve"], [["B"], "back"], [["Q"], "requeue"], [["I"], "details"], [["F"], "filter"], [["/"], "search"], [["N"], "note"], [["T"], "transfer"], [["H"], "history"], [["Z"], "undo"], [["Enter"], "send"], [["Ctrl", "Enter"], "line"], [["/"], "canned"], [["Ctrl", "K"], "knowledge"], [["Esc"], "escape"], [["?"], "sheet"]];
+const KEYS = [[["J", "K"], "move"], [["1", "2", "3", "4"], "views"], [["C"], "claim"], [["R"], "reply"], [["E"], "resolve"], [["B"], "back"], [["Q"], "requeue"], [["I"], "details"], [["O"], "case"], [["F"], "filter"], [["/"], "search"], [["N"], "note"], [["T"], "transfer"], [["H"], "history"], [["Z"], "undo"], [["Enter"], "send"], [["Ctrl", "Enter"], "line"], [["/"], "canned"], [["Ctrl", "K"], "knowledge"], [["Esc"], "escape"], [["?"], "sheet"]];
 
 export const sound = {
   on: stored("earful.sound") === "on",
@@ -91,6 +91,8 @@ export function makeMenu({ away }) {
     check("undo", "again", choices.undo, (event) => choose("undo", event.target.checked)),
     check("enter", "send", choices.enter, (event) => { choose("enter", event.target.checked); dispatchEvent(new Event("chosen")); }),
     check("away", "clock", me.away, (event) => away(event.target.checked)),
+    h("a", { href: "/desk/cases" }, icon("queue"), t("menu.cases")),
+    h("a", { href: "/desk/entry" }, icon("pen"), t("menu.entry")),
     me.supervisor ? h("a", { href: "/desk/team" }, icon("people"), t("menu.team")) : h("a", { href: "/desk/figures" }, icon("people"), t("menu.figures")),
     me.role === "admin" ? h("a", { href: "/desk/admin" }, icon("gear"), t("menu.admin")) : null,
     h("button", { type: "button", onclick: () => { location.search = `?lang=${other}`; }, lang: other }, icon("web"), t("page.other_language")),
