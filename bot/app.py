@@ -31,6 +31,7 @@ from bot.knowledge.library import Library
 from bot.links import Links
 from bot.loop.asking import Asking
 from bot.loop.assigning import Assigning
+from bot.loop.calling import Calling
 from bot.loop.cases import Desk
 from bot.loop.casework import Casework
 from bot.loop.closer_look import PATIENCE, Closer, CloserLook
@@ -284,6 +285,7 @@ def wire(
         relationships=Relationships(database, clock, asking, reaches),
         second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer, shares.mine),
         casework=Casework(database, turns, asking, content.notices, reaches),
+        calling=Calling(database, turns, desk.house),
         ticking=Ticking(database, clock, desk.house, router.changed),
         shares=shares,
         router=router,

@@ -13,6 +13,7 @@ from bot.content import Content
 from bot.knowledge.library import Library
 from bot.links import Links
 from bot.loop.assigning import Assigning
+from bot.loop.calling import Calling
 from bot.loop.casework import Casework
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
@@ -61,6 +62,7 @@ class Service:
     second_look: SecondLook
     ticking: Ticking
     casework: Casework
+    calling: Calling
     shares: Shares
     router: Router
     figures: Figures

@@ -138,6 +138,13 @@ case_tasks = table(
     when("made_at", nullable=False),
     when("acknowledged_at"),
     when("ended_at"),
+    Column("why", String(20)),  # of a call-back: unreachable, interview, asked, low_ratings, …
+    Column("result", String(12)),  # of a call-back that is over: reached, not_reached
+    Column("tries", Integer, nullable=False, server_default="0"),
+    when("again_at"),  # when the customer wants to be called
+    # Of a task without a case, which has no row in deadlines: when it is warned of, breached, escalated next.
+    when("next_at"),
+    Column("level", Integer, nullable=False, server_default="0"),
     Index("ix_case_tasks_case_id", "case_id"),
     Index("ix_case_tasks_contact_id", "contact_id"),
     Index(
@@ -146,6 +153,19 @@ case_tasks = table(
         "made_at",
         postgresql_where=text("state in ('waiting', 'acknowledged')"),
         sqlite_where=text("state in ('waiting', 'acknowledged')"),
+    ),
+    Index(
+        "ix_case_tasks_calls",
+        "due_at",
+        "id",
+        postgresql_where=text("kind = 'call_back' and state in ('waiting', 'acknowledged')"),
+        sqlite_where=text("kind = 'call_back' and state in ('waiting', 'acknowledged')"),
+    ),
+    Index(
+        "ix_case_tasks_next",
+        "next_at",
+        postgresql_where=text("next_at is not null"),
+        sqlite_where=text("next_at is not null"),
     ),
 )
 
@@ -165,6 +185,12 @@ alerts = table(
     when("next_at"),  # when it is repeated
     UniqueConstraint("subject", "audience"),
     Index("ix_alerts_case_id", "case_id"),
+    Index(
+        "ix_alerts_contact_id",
+        "contact_id",
+        postgresql_where=text("contact_id is not null"),
+        sqlite_where=text("contact_id is not null"),
+    ),
     Index("ix_alerts_open", "at", postgresql_where=text("taken_at is null"), sqlite_where=text("taken_at is null")),
     Index(
         "ix_alerts_next",

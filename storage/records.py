@@ -51,6 +51,7 @@ class Contact(Record):
     name: str | None
     language: str | None
     segment: str | None
+    risk: str | None
     phone: str | None
     email: str | None
 
@@ -83,6 +84,7 @@ class Conversation(Record):
     agent_id: int | None
     reason: str | None
     queued_at: datetime | None
+    rank: int
     language: str
     tracker: dict[str, Any] | None
     version: int

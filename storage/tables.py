@@ -20,36 +20,13 @@ from sqlalchemy import (
     text,
 )
 
-from storage import case_tables, desk_tables, table
+from storage import care_tables, case_tables, contact_tables, desk_tables, table
 from storage.types import CleanText, Id, Json, Unread
 
 metadata, _table, _when, _ref = table.metadata, table.table, table.when, table.ref
 
-contacts = _table(
-    "contacts",
-    Column("external_id", String(200), unique=True),
-    Column("name", CleanText),
-    Column("language", String(8)),
-    Column("segment", String(100)),
-    Column("revenue", Float),
-    Column("phone", CleanText),
-    Column("email", CleanText),
-    _when("created_at", nullable=False),
-)
-
-addresses = _table(
-    "addresses",
-    _ref("contact_id", "contacts", nullable=False),
-    Column("channel", String(40), nullable=False),
-    Column("account", String(100), nullable=False),
-    Column("address", String(300), nullable=False),
-    _when("stopped_at"),  # they opted out
-    _when("blocked_at"),  # the platform says that we cannot reach them
-    _when("heard_at"),  # their last message: opens the platform's window
-    _when("created_at", nullable=False),
-    UniqueConstraint("channel", "account", "address"),
-    Index("ix_addresses_contact_id", "contact_id"),
-)
+contacts = contact_tables.contacts
+addresses = contact_tables.addresses
 
 conversations = _table(
     "conversations",
@@ -65,6 +42,9 @@ conversations = _table(
     Column("reason", String(40)),  # why a person was asked for
     Column("department", String(60)),  # whom it was passed to; none: whoever is free
     _when("queued_at"),
+    Column(
+        "rank", Integer, nullable=False, server_default="2"
+    ),  # in the queue: 0 urgent, 1 priority customer, 2 others
     Column("language", String(8), nullable=False),
     Column("tracker", Json),
     Column("version", Integer, nullable=False, server_default="0"),
@@ -73,6 +53,7 @@ conversations = _table(
     Index(
         "ix_conversations_waiting",
         "owner",
+        "rank",
         "queued_at",
         postgresql_where=text("owner <> 'bot'"),
         sqlite_where=text("owner <> 'bot'"),
@@ -357,6 +338,10 @@ leases = Table(
     Column("owner", String(40), nullable=False),  # one process, from its start to its end
     Column("until", Float, nullable=False),  # seconds since 1970 by the database's clock
 )
+
+call_tries = care_tables.call_tries
+care_messages = care_tables.care_messages
+care_watches = care_tables.care_watches
 
 canned_replies = desk_tables.canned_replies
 corrections = desk_tables.corrections

@@ -101,7 +101,7 @@ async def assign_case(call: Call[Assignment, Nothing]) -> CaseView:
         )
         await done(call, by_load)
         return await view_of(call, case)
-    owner = await _staff(call, body.owner, "/owner") if body.owner else None
+    owner = await staff_of(call, body.owner, "/owner") if body.owner else None
     act = work.assign(
         case,
         await _worker(call),
@@ -204,7 +204,7 @@ async def worker_of(call: Call[Any, Any], login: str | None) -> Worker:
     """The member of the staff named, else the token itself. Raises Problem."""
     if login is None:
         return Worker(call.caller.actor)
-    found = await _staff(call, login, "/agent")
+    found = await staff_of(call, login, "/agent")
     return Worker(f"staff:{found.id}", found.id)
 
 
@@ -212,7 +212,8 @@ async def _worker(call: Call[Any, Any]) -> Worker:
     return await worker_of(call, call.body.agent)
 
 
-async def _staff(call: Call[Any, Any], login: str, pointer: str) -> Staff:
+async def staff_of(call: Call[Any, Any], login: str, pointer: str) -> Staff:
+    """The member of the staff of this login. Raises Problem, at `pointer`."""
     staff = tables.staff.c
 
     def work(connection: Connection) -> Staff | None:

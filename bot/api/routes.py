@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aiohttp import hdrs, web
 
 from bot.api import (
+    call_backs,
     case_lists,
     cases,
     casework,
@@ -28,7 +29,18 @@ __all__ = ["OPERATIONS", "PREFIX", "routes"]
 PREFIX = "/api/v1"
 OPERATIONS: tuple[Operation, ...] = tuple(
     operation
-    for resource in (episodes, feedback, surveys, cases, casework, case_lists, conversations, knowledge, insights)
+    for resource in (
+        episodes,
+        feedback,
+        surveys,
+        cases,
+        casework,
+        case_lists,
+        call_backs,
+        conversations,
+        knowledge,
+        insights,
+    )
     for operation in resource.operations.all
 )
 

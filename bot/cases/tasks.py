@@ -57,8 +57,9 @@ def add(
     from_department: str | None = None,
     owner_id: int | None = None,
     due_at: datetime | None = None,
+    why: str | None = None,
 ) -> int:
-    """A task, with a deadline of its own where it belongs to a case. Its id."""
+    """A task with a deadline: of its own case's, or of its own where it has none. `why` is a call-back's. Its id."""
     row = clocks.values(house, "call_back" if kind == "call_back" else "task", at, department, due_at=due_at)
     made = int(
         connection.execute(
@@ -75,6 +76,9 @@ def add(
                 state="waiting",
                 made_by=by[:60],
                 made_at=at,
+                why=why,
+                next_at=row["next_at"] if case_id is None else None,
+                level=0 if row["warn_at"] < row["due_at"] else 1,
             )
             .returning(table.c.id)
         ).scalar_one()

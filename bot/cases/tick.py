@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from bot.cases import alerts
+from bot.cases import alerts, call_backs
 from bot.cases.alerts import Alert
 from bot.cases.clocks import House, Stage, following
 from bot.clock import Clock
@@ -51,14 +51,24 @@ class Ticking:
     async def tick(self) -> int:
         """Work what is due, at most SCAN. The number of deadlines worked."""
         now = self.clock.now()
-        found, lanes = await self.database.write(lambda connection: self._tick(connection, now))
+
+        def work(connection: Connection) -> tuple[int, list[str]]:
+            found, lanes = self._tick(connection, now)
+            return found + call_backs.tick(connection, self.house, now), lanes
+
+        found, lanes = await self.database.write(work)
         self.changed(lanes)
         return found
 
     async def next_due(self) -> datetime | None:
         """When the next one comes to something."""
         statement = select(table.c.next_at).where(table.c.next_at.is_not(None)).order_by(table.c.next_at).limit(1)
-        return await self.database.read(lambda connection: connection.execute(statement).scalar())
+
+        def work(connection: Connection) -> datetime | None:
+            both = (connection.execute(statement).scalar(), call_backs.next_due(connection))
+            return min((each for each in both if each is not None), default=None)
+
+        return await self.database.read(work)
 
     def _tick(self, connection: Connection, now: datetime) -> tuple[int, list[str]]:
         statement = (

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from nlu.understanding import Language
 from storage.records import Address, Contact
 from storage.sets import one_of
-from storage.tables import addresses, audit, cases, contacts, conversations, episodes, surveys
+from storage.tables import addresses, alerts, audit, case_tasks, cases, contacts, conversations, episodes, surveys
 
 Place = tuple[str, str, str]
 """(channel, account, address)"""
@@ -147,7 +147,7 @@ def _part_with(connection: Connection, former: Contact, new: int) -> None:
     left = select(addresses.c.id).where(addresses.c.contact_id == former.id).limit(1)
     if connection.execute(left).first() is not None:
         return
-    for table in (conversations, episodes, surveys, cases):
+    for table in (conversations, episodes, surveys, cases, case_tasks, alerts):
         connection.execute(update(table).where(table.c.contact_id == former.id).values(contact_id=new))
     person = Contact.one(connection, contacts.c.id == new)
     told = {

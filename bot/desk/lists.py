@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from bot.cases.rules import SETTLED
 from bot.desk import risk, rows
-from bot.loop.talking import HIGH_VALUE
+from bot.loop.effects import HIGH_VALUE
 from bot.staff.sessions import Member
 from bot.takeover import whispers
 from storage.sets import among, other_than
@@ -22,6 +22,10 @@ VIEWS: tuple[View, ...] = get_args(View)
 PAGE = 40
 _LOOKED_AT = 2_000
 """Conversations looked through for those of customers at risk."""
+
+_RANK = 2_500_000_000_000_000
+"""What a rank adds to the microseconds of a place in the queue: more than they are until 2049, and no more than a
+browser counts exactly."""
 
 _SEEN = 400
 """Latest messages looked through for a page of the conversations that the bot has."""
@@ -90,16 +94,14 @@ def counts(connection: Connection, member: Member) -> dict[str, int]:
 
 
 def _owned(connection: Connection, member: Member, wanted: Wanted, most: int) -> list[Any]:
-    """Those that wait, longest first; those with people, the last spoken in first."""
+    """Those that wait, by how much they matter, then longest first; those with people, the last spoken in first."""
     where: list[ColumnElement[bool]] = [_not_bot, *_filters(wanted)]
     if wanted.view == "queue":
-        where.append(among(_c.owner, "queue"))
-    else:
-        where.append(among(_c.owner, "agent"))
-        own = _c.agent_id == member.id
-        where.append(own if wanted.view == "mine" else or_(_c.agent_id != member.id, _c.agent_id.is_(None)))
-    key = _ordered_by(wanted)
-    upwards = wanted.view == "queue" or wanted.longest
+        return _waiting(connection, [*where, among(_c.owner, "queue")], wanted.after, most)
+    where.append(among(_c.owner, "agent"))
+    own = _c.agent_id == member.id
+    where.append(own if wanted.view == "mine" else or_(_c.agent_id != member.id, _c.agent_id.is_(None)))
+    key, upwards = _c.active_at, wanted.longest
     order: list[ColumnElement[Any]] = [key, _c.id] if upwards else [key.desc(), _c.id.desc()]
     if wanted.after:
         when, last = _moment(wanted.after[0]), wanted.after[1]
@@ -110,8 +112,16 @@ def _owned(connection: Connection, member: Member, wanted: Wanted, most: int) ->
     return rows.rows(connection, *where, order=order, limit=most)
 
 
-def _ordered_by(wanted: Wanted) -> ColumnElement[Any]:
-    return _c.queued_at if wanted.view == "queue" else _c.active_at
+def _waiting(
+    connection: Connection, where: list[ColumnElement[bool]], after: tuple[int, int] | None, most: int
+) -> list[Any]:
+    """Urgent ones, then priority customers, then all others; of each the longest waiting first."""
+    if after:
+        (rank, since), last = divmod(after[0], _RANK), after[1]
+        when = _moment(since)
+        later = and_(_c.queued_at >= when, or_(_c.queued_at > when, _c.id > last))
+        where.append(and_(_c.rank >= rank, or_(_c.rank > rank, later)))
+    return rows.rows(connection, *where, order=[_c.rank, _c.queued_at, _c.id], limit=most)
 
 
 def _at_risk(connection: Connection, member: Member, found: list[Any], now: datetime) -> list[Any]:
@@ -175,7 +185,8 @@ def _filters(wanted: Wanted) -> list[ColumnElement[bool]]:
 def _next(row: Any, wanted: Wanted) -> tuple[int, int]:
     when: datetime = row.queued_at if wanted.view == "queue" else row.active_at
     whole = when - EPOCH
-    return (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds, row.id
+    place = (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds
+    return place + (row.rank * _RANK if wanted.view == "queue" else 0), row.id
 
 
 def _moment(microseconds: int) -> datetime:

@@ -34,7 +34,7 @@ class Assigning:
     _served: dict[int, int] = field(default_factory=dict)
 
     async def look(self) -> int:
-        """Give out what waits, the longest waiting first, as far as there is anybody to take it; how many."""
+        """Give out what waits, in the order of the queue, as far as there is anybody to take it; how many."""
         if self.rule == "off":
             return 0
         waiting, here = await self.database.read(self._look)
@@ -93,7 +93,7 @@ class Assigning:
             )
             .where(other_than(talks.owner, "bot"), among(talks.owner, "queue"))
             .where(or_(talks.department.is_(None), talks.department.in_(sorted(filter(None, free)))))
-            .order_by(talks.queued_at, talks.id)
+            .order_by(talks.rank, talks.queued_at, talks.id)
             .limit(AT_ONCE)
         )
         return list(connection.execute(waiting)), here

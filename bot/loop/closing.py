@@ -89,6 +89,7 @@ def call_back(effects: Effects, house: House, case: Case) -> None:
             case_id=case.id,
             contact_id=case.contact_id,
             owner_id=owner,
+            why="unreachable",
         )
 
     effects.joined.append(work)

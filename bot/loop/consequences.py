@@ -111,11 +111,13 @@ class Consequences:
                     by=f"interview:{survey.id}",
                     at=at,
                     contact_id=survey.contact_id,
+                    why="interview",
                 )
             elif known is not None:
                 old, new = ("cancelled", "waiting") if yes else ("waiting", "cancelled")
                 moved = update(tables.case_tasks).where(task.id == known, task.state == old)
-                connection.execute(moved.values(state=new, ended_at=None if yes else at))
+                again = {"next_at": task.due_at, "level": 1} if yes else {"next_at": None}
+                connection.execute(moved.values(state=new, ended_at=None if yes else at, **again))
 
         effects.joined.append(work)
 

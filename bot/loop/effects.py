@@ -14,12 +14,17 @@ from sqlalchemy.sql.dml import Insert as SqlInsert
 from bot.cases.groups import Told
 from bot.loop.render import split
 from bot.loop.state import LaneState
+from bot.takeover.rules import rank
 from channels.base import Capabilities
 from storage import tables
 from storage.changes import Change, Guard, Insert, Later, Update
 
-Kind = Literal["reply", "notice", "survey", "consent", "agent", "public"]
+Kind = Literal["reply", "notice", "survey", "consent", "agent", "public", "care"]
 Form = Literal["text", "toast", "edit", "public_reply", "private_reply"]
+
+
+HIGH_VALUE = "high_value"
+"""The segment whose customers are given to a person, before others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +301,8 @@ class Effects:
             outgoing.values["owner_epoch"] = self.epoch
         known = self.state.conversation
         values = {"language": self.language, "tracker": self.tracker, **self.conversation}
+        if self.owner == "queue" and (known is None or known.rank != self._rank()):
+            values["rank"] = self._rank()
         if known is None or self._spoken:
             values["active_at"] = self.now
         if known:
@@ -303,6 +310,18 @@ class Effects:
             self.changes.append(Update(tables.conversations, known.id, values | {"version": known.version + 1}))
         elif self.conversation_row:
             self.conversation_row.values |= values
+
+    def _rank(self) -> int:
+        """The customer's place among those who wait, with what this turn made of their cases."""
+        known, contact = self.state.conversation, self.state.contact
+        reason = self.conversation.get("reason", known.reason if known else None)
+        changed = (change.values for change in self.changes if change.table is tables.cases)
+        urgent = (
+            reason == "urgent"
+            or any(case.urgency == "urgent" for case in self.state.cases)
+            or any(values.get("urgency") == "urgent" for values in changed)
+        )
+        return rank(urgent=urgent, priority=contact is not None and bool(contact.risk or contact.segment == HIGH_VALUE))
 
     def outgoing(self) -> set[tuple[str, str, str]]:
         """The addresses that this turn writes to: (channel, account, address)."""

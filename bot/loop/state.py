@@ -163,7 +163,7 @@ def _conversations(connection: Connection, states: dict[str, LaneState]) -> None
             state.cases.append(case)
     for state in states.values():
         if state.conversation and state.conversation.owner == "queue":
-            queued = {"since": state.conversation.queued_at}
+            queued = {"since": state.conversation.queued_at, "rank": state.conversation.rank}
             state.queue_position = 1 + connection.execute(_AHEAD, queued).scalar_one()
 
 
@@ -317,7 +317,8 @@ _AHEAD = (
     .where(
         other_than(_talks.c.owner, "bot"),
         _talks.c.owner == "queue",
-        _talks.c.queued_at < bindparam("since", type_=UtcDateTime),
+        (_talks.c.rank < bindparam("rank"))
+        | ((_talks.c.rank == bindparam("rank")) & (_talks.c.queued_at < bindparam("since", type_=UtcDateTime))),
     )
 )
 _MESSAGES = Message.select().where(one_of(tables.messages.c.id, "ids"))

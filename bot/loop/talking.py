@@ -13,7 +13,7 @@ from bot.engine import Response, Turn, UserMessage
 from bot.engine.payload import parse as parse_payload
 from bot.knowledge.index import Found
 from bot.loop.cases import Desk
-from bot.loop.effects import Effects, Kind, Option
+from bot.loop.effects import HIGH_VALUE, Effects, Kind, Option
 from bot.loop.state import LaneState
 from bot.surveys.definitions import Surveys
 from bot.surveys.scales import nearest
@@ -23,9 +23,6 @@ from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding
 from storage import tables
 from storage.changes import Insert
 from storage.records import Case
-
-HIGH_VALUE = "high_value"
-"""The segment whose customers are given to a person."""
 
 MAY_BE_A_QUESTION = frozenset({"ask_question", "nlu_fallback", "out_of_scope"})
 """Intents for which the knowledge base is asked as well: a greeting needs no search."""

@@ -200,7 +200,7 @@ def _definition(
             days=number("cooldown_days", RELATIONSHIP_COOLDOWN if trigger == "schedule" else 0, 0, 3650)
         ),
         per_day=number("per_day", 1, 1, 10_000_000) if "per_day" in found else None,
-        quiet=_quiet(sheet, found["quiet_hours"], what) if "quiet_hours" in found else None,
+        quiet=read_quiet_hours(sheet, found["quiet_hours"], what) if "quiet_hours" in found else None,
         office_hours=flag("office_hours"),
         anonymous=flag("anonymous"),
         reminder=_reminder(sheet, found["reminder"], what, expires) if "reminder" in found else None,
@@ -243,7 +243,8 @@ def _thanks(sheet: Sheet, item: Item, what: str) -> Thanks:
     return Thanks(low=words["low"], middle=words.get("middle", words["high"]), high=words["high"])
 
 
-def _quiet(sheet: Sheet, item: Item, what: str) -> QuietHours:
+def read_quiet_hours(sheet: Sheet, item: Item, what: str) -> QuietHours:
+    """`{from: "22:00", until: "08:00"}` of what is called `what`. Raises what ends a part of the sheet."""
     found = sheet.mapping(item, f"quiet_hours of {what}", needs=("from", "until"))
     start, end = (_clock(sheet, found[name], f"'{name}' of quiet_hours of {what}") for name in ("from", "until"))
     if start == end:

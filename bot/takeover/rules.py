@@ -118,6 +118,12 @@ def pass_on(now: Ownership, by: Agent) -> Ownership | Refusal:
     return _refused(now, by) or Ownership("queue", now.epoch + 1)
 
 
+def rank(*, urgent: bool, priority: bool) -> int:
+    """A customer's place among those who wait: 0 urgent, 1 a high-value customer or one at risk, 2 all others. Of one
+    rank whoever waits longest comes first."""
+    return 0 if urgent else 1 if priority else 2
+
+
 def bot_may(owner: Owner, doing: Doing) -> bool:
     """What the bot still does while `owner` has the conversation.
 

@@ -121,6 +121,7 @@ def _conversation(connection: Connection, lane: str) -> RowMapping | None:
         conversations.c.id,
         conversations.c.owner,
         conversations.c.queued_at,
+        conversations.c.rank,
         conversations.c.agent_id,
         conversations.c.reason,
     )
@@ -134,7 +135,8 @@ def _state(connection: Connection, talk: RowMapping) -> dict[str, Any]:
         ahead = select(func.count()).where(
             other_than(conversations.c.owner, "bot"),
             conversations.c.owner == "queue",
-            conversations.c.queued_at < talk["queued_at"],
+            (conversations.c.rank < talk["rank"])
+            | ((conversations.c.rank == talk["rank"]) & (conversations.c.queued_at < talk["queued_at"])),
         )
         state["position"] = 1 + connection.execute(ahead).scalar_one()
         if talk["reason"] == "urgent":
