@@ -19,6 +19,7 @@ from bot import running as at_work
 from bot.accounts import adapters_of
 from bot.actions.registry import executor
 from bot.alone import alone_on
+from bot.cases.paging import Paging
 from bot.cases.tick import Ticking
 from bot.clock import Clock, SystemClock
 from bot.content import Content
@@ -52,6 +53,11 @@ from bot.loop.shares import Shares, lane_of_place
 from bot.loop.talking import Talking, Talks
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
+from bot.outgoing.courier import Courier
+from bot.outgoing.hooks import Hooks
+from bot.outgoing.mail import Mail
+from bot.outgoing.service import Webhooks
+from bot.outgoing.targets import permits
 from bot.service import Role, Service
 from bot.settings import Settings, SettingsError, server_secret
 from bot.surveys import versions
@@ -148,6 +154,7 @@ async def opened(
         known = (settings, clock or SystemClock(), database, content, made, mind, secret)
         service = wire(*known, shares, buckets, Figures(collector), library)
         service.role = role
+        stack.push_async_callback(service.courier.close)
         if redis:
             router, told = service.router, service.live.changed
             router.stream = Stream(
@@ -263,6 +270,10 @@ def wire(
         found = adapters.get((channel, account))
         return found.capabilities if found else None
 
+    mail = Mail(settings.mail_server, settings.company, f"{settings.address}/desk", settings.zone)
+    # A client of its own: whoever hangs there holds up no platform, and not every address may be called.
+    hooks = Hooks(Http(permits=permits(settings.networks)), clock, secret)
+
     return Service(
         settings=settings,
         clock=clock,
@@ -287,6 +298,10 @@ def wire(
         casework=Casework(database, turns, asking, content.notices, reaches),
         calling=Calling(database, turns, desk.house),
         ticking=Ticking(database, clock, desk.house, router.changed),
+        webhooks=Webhooks(database, clock, secret, settings.networks),
+        mail=mail,
+        paging=Paging(database, clock, content.departments, router.changed),
+        courier=Courier(database, clock, hooks, mail, hooks.http.close),
         shares=shares,
         router=router,
         figures=figures,

@@ -15,6 +15,7 @@ import orjson
 
 from bot import settings as settings_file
 from bot.cli_backup import backup, restore
+from bot.cli_check import check
 from bot.cli_dead import dead_letters
 from bot.cli_import import import_file
 from bot.cli_nlu import nlu
@@ -130,26 +131,6 @@ def actions(context: click.Context, port: int) -> None:
     create_app(made).run(host="127.0.0.1", port=port, single_process=True, access_log=False)
 
 
-@main.command()
-@click.pass_context
-def check(context: click.Context) -> None:
-    """Check settings, content and database, and say how to mend what is wrong."""
-    from bot.app import opened  # noqa: PLC0415
-
-    settings = settings_of(context)
-
-    async def look() -> None:
-        async with opened(settings, alone=False) as service:
-            channels = ", ".join(f"{channel}/{account}" for channel, account in service.adapters)
-            click.echo(f"settings   ok, {settings.company} in {settings.time_zone}")
-            click.echo(f"content    ok, {settings.assistant_dir}")
-            click.echo(f"database   ok, {service.database.url.partition('://')[0]}")
-            click.echo(f"channels   {channels}")
-
-    with clear():
-        run(look())
-
-
 @main.group()
 def db() -> None:
     """The database."""
@@ -246,6 +227,7 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
       insights:read        figures: who was asked, what ratings add up to
       knowledge:read       what there are answers to
       knowledge:write      write and remove answers
+      webhooks:write       webhooks: register, look at what did not arrive, replay
     """
     from bot.api.tokens import create  # noqa: PLC0415
 
@@ -392,6 +374,7 @@ def qr(context: click.Context, name: str, file: Path) -> None:
         click.echo(f"Phones cannot open {settings.address}: set EARFUL_PUBLIC_URL and write it anew.", err=True)
 
 
+main.add_command(check)
 main.add_command(nlu)
 main.add_command(import_file)
 main.add_command(dead_letters)

@@ -55,6 +55,8 @@ async def running(service: Service) -> AsyncIterator[None]:
             **({"second-look": service.second_look.run()} if service.second_look.closer else {}),
             "release": _again(RELEASE, _in_one(service, "release", service.passing.release)),
             "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),
+            "paging": _again(TICK, service.paging.page),
+            "courier": service.courier.run(),
             "relationships": _again(RELATIONSHIPS, service.relationships.run_due),
         }
         for name, adapter in polled(service.adapters).items():

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from bot.cases.paging import Paging
 from bot.cases.tick import Ticking
 from bot.clock import Clock
 from bot.content import Content
@@ -29,6 +30,9 @@ from bot.loop.second_look import SecondLook
 from bot.loop.shares import Shares
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
+from bot.outgoing.courier import Courier
+from bot.outgoing.mail import Mail
+from bot.outgoing.service import Webhooks
 from bot.settings import Settings
 from bot.web.live import Live
 from channels.base import Adapter, Capabilities
@@ -63,6 +67,10 @@ class Service:
     ticking: Ticking
     casework: Casework
     calling: Calling
+    webhooks: Webhooks
+    mail: Mail
+    paging: Paging
+    courier: Courier
     shares: Shares
     router: Router
     figures: Figures
@@ -92,6 +100,7 @@ class Service:
             worked += await self.passing.release() + await self.assigning.look()
             worked += await self.relationships.run_due()
             await self.delivery.settle()
+            worked += await self.paging.page() + await self.courier.settle()
             if not fired and not worked and not self.lanes.waiting:
                 return
 

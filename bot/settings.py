@@ -21,6 +21,7 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from bot import settings_errors
 from bot.settings_engines import EngineSettings
+from bot.settings_outgoing import OutgoingSettings
 from bot.takeover.assignment import Rule
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
@@ -31,7 +32,7 @@ class SettingsError(Exception):
     """The service does not start half-configured. The message lists each setting, what is wrong and what to do."""
 
 
-class Settings(EngineSettings):
+class Settings(EngineSettings, OutgoingSettings):
     """What an operator may set. Names in capitals with `EARFUL_` before them are environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="EARFUL_", frozen=True, extra="forbid")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-QUIET = frozenset(("admin_password", "api_token", "secret", "database_url", "redis_url", "channels"))
+QUIET = frozenset(("admin_password", "api_token", "secret", "database_url", "redis_url", "channels", "smtp_password"))
 """Settings whose values are, or may hold, secrets: they are never shown."""
 
 _SHOWN = 60

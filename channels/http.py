@@ -11,7 +11,7 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -38,11 +38,16 @@ class Http:
     """A client that keeps connections alive, follows no redirects, keeps no cookies and unpacks nothing.
 
     It may be made before there is an event loop and is used from one; nothing is opened until the first request.
-    `tls` replaces the system's trust store, for platforms behind a private certificate authority.
+    `tls` replaces the system's trust store, for platforms behind a private certificate authority. `permits` is asked
+    of each numeric address that a name leads to, with whether TLS is spoken there, before it is connected to: of
+    addresses that others give us not all may be called.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, permits: Callable[[str, bool], bool] = lambda address, tls: True
+    ) -> None:
         self._tls = tls
+        self._permits = permits
         self._hosts: dict[tuple[str, str, int], _Host] = {}
         self._open: set[Connection] = set()
         self._closed = False
@@ -126,6 +131,9 @@ class Http:
                 found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
                 addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
                 for address in addresses:
+                    if not self._permits(address, tls is not None):
+                        reason = "its address is not one that may be called"
+                        continue
                     try:
                         async with asyncio.timeout(ADDRESS_SECONDS if address != addresses[-1] else None):
                             _, connection = await loop.create_connection(

@@ -64,10 +64,6 @@ case_events = table(
     Column("to_state", String(20)),
     Column("note", CleanText),
     Index("ix_case_events_case_id_id", "case_id", "id"),
-    when("told_at"),  # to those who listen: webhooks
-    Index(
-        "ix_case_events_untold", "id", postgresql_where=text("told_at is null"), sqlite_where=text("told_at is null")
-    ),
 )
 
 case_groups = table(

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage import care_tables, case_tables, contact_tables, desk_tables, table
+from storage import care_tables, case_tables, contact_tables, desk_tables, post_tables, table
 from storage.types import CleanText, Id, Json, Unread
 
 metadata, _table, _when, _ref = table.metadata, table.table, table.when, table.ref
@@ -342,6 +342,10 @@ leases = Table(
 call_tries = care_tables.call_tries
 care_messages = care_tables.care_messages
 care_watches = care_tables.care_watches
+pagers = post_tables.pagers
+posts = post_tables.posts
+webhook_kinds = post_tables.webhook_kinds
+webhooks = post_tables.webhooks
 
 canned_replies = desk_tables.canned_replies
 corrections = desk_tables.corrections

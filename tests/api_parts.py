@@ -54,13 +54,15 @@ def mind() -> app.Mind:
 class Place:
     """A service over a database, on memory channels: chat (cannot begin), sms (can), meta (24-hour window), web."""
 
-    def __init__(self, database: Database, clock: ManualClock | None = None) -> None:
+    def __init__(self, database: Database, clock: ManualClock | None = None, **more: Any) -> None:
+        """`more`: settings beside the usual ones."""
         self.clock = clock or ManualClock(START)
         self.adapters = {
             (channel, "a"): Memory(capabilities)
             for channel, capabilities in (("chat", CHAT), ("sms", SMS), ("meta", WINDOWED))
         } | {("web", "default"): Memory(WEB)}
-        settings = Settings(data_dir=Path(_data().name), database_url=database.url, api_token=TOKEN, language="en")
+        given = {"data_dir": Path(_data().name), "database_url": database.url, "api_token": TOKEN, "language": "en"}
+        settings = Settings(**given | more)
         self.service: Service = app.wire(
             settings, self.clock, database, content(), self.adapters, mind(), server_secret(settings)
         )

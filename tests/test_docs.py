@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.outgoing import events
 from bot.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,12 @@ def test_no_setting_is_documented_that_is_none() -> None:
     """A page that promises more than there is misleads."""
     named = set(re.findall(r"`EARFUL_([A-Z_]+?)(?:_FILE)?`", (ROOT / "docs" / "settings.md").read_text()))
     assert named <= {name.upper() for name in Settings.model_fields} | {"CONFIG"}
+
+
+def test_every_kind_of_event_is_documented_and_none_that_is_none() -> None:
+    """Receivers are written from this page."""
+    rows = re.findall(r"^\| `([a-z_.]+)` \|", (ROOT / "docs" / "webhooks.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted((*events.KINDS, events.TEST))
 
 
 def test_every_dependency_has_its_reason() -> None:

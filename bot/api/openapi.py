@@ -138,7 +138,7 @@ def _query(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
-    if operation.method != "POST":
+    if operation.method != "POST" or operation.secret:
         return []
     return [
         {

@@ -63,7 +63,8 @@ R = TypeVar("R", bound=Run)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`path` below /api/v1, with aiohttp's variables; `problems`: statuses that it may refuse with by itself."""
+    """`path` below /api/v1, with aiohttp's variables; `problems`: statuses that it may refuse with by itself. `secret`:
+    the answer holds one, so it is not remembered, and has no Idempotency-Key."""
 
     name: str
     method: Method
@@ -77,6 +78,7 @@ class Operation:
     query: type[BaseModel]
     answer: type[BaseModel]
     problems: tuple[int, ...]
+    secret: bool
     run: Run
 
     async def serve(self, request: web.Request) -> web.Response:
@@ -100,7 +102,7 @@ class Operation:
             raise problems.in_query(error) from None
         raw = await _body(request) if self.method == "POST" else b""
         repeat: Repeat | None = None
-        if self.method == "POST":
+        if self.method == "POST" and not self.secret:
             header = request.headers.get(repeats.HEADER)
             repeat = repeats.repeat_of(caller, f"{self.name} {request.path}", header, raw)
         if repeat:
@@ -147,9 +149,10 @@ class Operations:
         answer: type[BaseModel],
         status: int = 200,
         problems: tuple[int, ...] = (),
+        secret: bool = False,
     ) -> Callable[[R], R]:
-        """Declare the function below as a change."""
-        return self._declare("POST", path, scope, status, body, Nothing, answer, problems)
+        """Declare the function below as a change. `secret`: its answer holds one."""
+        return self._declare("POST", path, scope, status, body, Nothing, answer, problems, secret)
 
     def _declare(
         self,
@@ -161,6 +164,7 @@ class Operations:
         query: type[BaseModel],
         answer: type[BaseModel],
         problems: tuple[int, ...],
+        secret: bool = False,
     ) -> Callable[[R], R]:
         def declare(run: R) -> R:
             summary, _, description = (run.__doc__ or "").partition("\n\n")
@@ -178,6 +182,7 @@ class Operations:
                     query=query,
                     answer=answer,
                     problems=problems,
+                    secret=secret,
                     run=run,
                 )
             )

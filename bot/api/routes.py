@@ -18,6 +18,7 @@ from bot.api import (
     knowledge,
     openapi,
     surveys,
+    webhooks,
 )
 from bot.api.operation import Operation
 from bot.api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, Problem
@@ -40,6 +41,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         conversations,
         knowledge,
         insights,
+        webhooks,
     )
     for operation in resource.operations.all
 )

@@ -29,6 +29,7 @@ Scope = Literal[
     "insights:read",
     "knowledge:read",
     "knowledge:write",
+    "webhooks:write",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SETTING = "EARFUL_API_TOKEN"

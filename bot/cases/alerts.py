@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.outgoing import events
+from storage.sets import among
 from storage.tables import alerts as table
+from storage.tables import posts
 
 Kind = Literal["urgent", "group", "warned", "breached", "escalated", "risk", "call_back", "undelivered"]
 REPEAT = timedelta(minutes=10)
@@ -54,28 +57,27 @@ def raise_all(connection: Connection, found: Sequence[Alert]) -> None:
 
 
 def take(connection: Connection, alert_id: int, by: str, at: datetime) -> bool:
-    """Somebody looks after it: it is repeated no more. False where somebody did so before, or there is none."""
-    statement = (
-        update(table)
-        .where(table.c.id == alert_id, table.c.taken_at.is_(None))
-        .values(taken_at=at, taken_by=by[:60], next_at=None)
-    )
-    return connection.execute(statement).rowcount == 1
+    """Somebody looks after it: it is repeated no more, to nobody who was called for the same. False where somebody did
+    so before, or there is none."""
+    same = select(table.c.subject).where(table.c.id == alert_id, table.c.taken_at.is_(None)).scalar_subquery()
+    return bool(_take(connection, table.c.subject == same, by, at))
 
 
-def take_for_case(connection: Connection, case_id: int, by: str, at: datetime) -> None:
-    """Whoever takes a case over has taken its pages."""
-    statement = (
-        update(table)
-        .where(table.c.case_id == case_id, table.c.taken_at.is_(None))
-        .values(taken_at=at, taken_by=by[:60], next_at=None)
-    )
-    connection.execute(statement)
+def take_for_case(connection: Connection, case_id: int, by: str, at: datetime, *, pages: bool = False) -> None:
+    """Whoever takes a case over has taken its pages (`pages`); where it is settled, whatever it calls for is."""
+    where = table.c.case_id == case_id
+    _take(connection, where & table.c.pages if pages else where, by, at)
+
+
+def any_due(connection: Connection, now: datetime) -> bool:
+    """Whether there is a page to be sent."""
+    first = select(table.c.id).where(table.c.next_at.is_not(None), table.c.next_at <= now).limit(1)
+    return connection.execute(first).first() is not None
 
 
 def due(connection: Connection, now: datetime) -> list[Any]:
-    """Pages to be sent, at most SCAN, each then due again after REPEAT. After a downtime each is sent once, not once
-    for every repeat that was missed."""
+    """Pages to be sent, at most SCAN, each then due again after REPEAT; `repeats` is how many there were before. After
+    a downtime each is sent once, not once for every repeat that was missed."""
     statement = (
         select(table)
         .where(table.c.next_at.is_not(None), table.c.next_at <= now)
@@ -88,6 +90,22 @@ def due(connection: Connection, now: datetime) -> list[Any]:
         again = update(table).where(table.c.id.in_([row.id for row in rows]))
         connection.execute(again.values(next_at=now + REPEAT, repeats=table.c.repeats + 1))
     return list(rows)
+
+
+def _take(connection: Connection, where: ColumnElement[bool], by: str, at: datetime) -> list[int]:
+    statement = (
+        update(table)
+        .where(where, table.c.taken_at.is_(None))
+        .values(taken_at=at, taken_by=by[:60], next_at=None)
+        .returning(table.c.id)
+    )
+    taken = sorted(connection.execute(statement).scalars())
+    if taken:
+        # What was not sent yet calls nobody any more.
+        left = update(posts).where(posts.c.alert_id.in_(taken), among(posts.c.state, "waiting"))
+        connection.execute(left.values(state="dropped", reason="somebody took it", finished_at=at))
+        events.note(connection, [events.Event("alert.taken", at, "alert", each) for each in taken])
+    return taken
 
 
 _RAISE = {

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
 
-from bot.cases import alerts
+from bot.cases import alerts, timeline
 from bot.cases.alerts import Alert
 from bot.cases.rules import FINAL
-from storage.prepared import as_prepared, insert_into, update_by_id
+from storage.prepared import as_prepared, update_by_id
 from storage.sets import among, one_of
-from storage.tables import case_events, case_groups, cases
+from storage.tables import case_groups, cases
 
 MANY = 5
 """Customers who tell the same"""
@@ -85,7 +85,7 @@ def _link(connection: Connection, pairs: Sequence[tuple[int, int]], now: datetim
         {"case_id": case, "at": now, "actor": "system", "kind": "grouped", "note": f"group {group}"}
         for group, case in pairs
     ]
-    insert_into(case_events, tuple(lines[0]), connection.dialect).run(connection, lines)
+    timeline.write(connection, lines)
 
 
 _OPEN = select(case_groups.c.topic, case_groups.c.id, case_groups.c.active_at).where(

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
-from bot.cases import alerts, call_backs
+from bot.cases import alerts, call_backs, timeline
 from bot.cases.alerts import Alert
 from bot.cases.clocks import House, Stage, following
 from bot.clock import Clock
 from storage.database import Database
 from storage.prepared import update_by_id
 from storage.records import Deadline
-from storage.tables import case_events, cases, conversations
+from storage.tables import cases, conversations
 from storage.tables import deadlines as table
 
 SCAN = 500
@@ -88,7 +88,7 @@ class Ticking:
         update_by_id(table, _MOVED, connection.dialect).run(connection, sorted(rows, key=lambda row: row["key"]))
         facts = _facts(connection, sorted({clock.case_id for clock in clocks}))
         if passed:
-            connection.execute(insert(case_events), [_line(each, self.house) for each in passed])
+            timeline.write(connection, [_line(each, self.house) for each in passed])
             alerts.raise_all(connection, [_alert(each, self.house, facts[each.clock.case_id]) for each in passed])
         return len(clocks), sorted({fact.lane for fact in facts.values()})
 

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from bot.cases import groups
 from bot.loop.effects import CANCEL_TIMER, SET_TIMER, Effects
+from bot.loop.telling import told_by
+from bot.outgoing import events
 from storage import changes
 from storage.changes import Later
 from storage.database import Conflict
@@ -73,6 +75,7 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
             if connection.execute(_DEAD, {"row": row, "why": why[:500]}).rowcount != 1:
                 raise Conflict("an inbox row was worked by somebody else")
     _erase(connection, [effects for effects in batch if effects.erase])
+    events.note(connection, told_by(batch))
 
 
 def _ratings(connection: Connection, changed: Sequence[dict[str, Any]]) -> None:

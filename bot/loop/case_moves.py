@@ -71,7 +71,14 @@ def move(
     effects.change_guarded(tables.cases, case.id, case.version, values | {"state": new})
     told(effects, case.id, "moved", actor=actor, old=moved.old, to=new, note=moved.reason or None, at=at)
     effects.joined.append(_consequences(house, case, new, at, values))
+    owner = values_now(effects, case).get("owner_id", case.owner_id)
+    if actor.startswith(("staff:", "api:")) and (new in _AT_WORK or (new == "assigned" and actor == f"staff:{owner}")):
+        effects.joined.append(lambda c: alerts.take_for_case(c, case.id, actor, at, pages=True))
     return moved
+
+
+_AT_WORK = ("planned", "in_progress", "resolved")
+"""States that a case comes to only once somebody is at it: whoever moves it there has taken its pages."""
 
 
 def told(

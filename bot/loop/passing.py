@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from bot import typography
+from bot.cases import timeline
 from bot.cases.calendar import Calendar, is_open, office_time_between
 from bot.cases.departments import Departments
 from bot.loop.effects import Effects
@@ -112,7 +113,7 @@ class Passing:
                 first = update(clocks).where(met, clocks.c.kind == "first_response", clocks.c.state == "met")
                 connection.execute(first.values(running))  # it goes on where it was: the next tick sees what is due
                 values = {"case_id": case, "at": now, "actor": f"staff:{agent.id}", "kind": "response_taken_back"}
-                connection.execute(insert(tables.case_events).values(values))
+                timeline.write(connection, [values])
             return str(found.text)
 
         words = await self.database.write(work)
