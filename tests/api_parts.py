@@ -61,7 +61,12 @@ class Place:
             (channel, "a"): Memory(capabilities)
             for channel, capabilities in (("chat", CHAT), ("sms", SMS), ("meta", WINDOWED))
         } | {("web", "default"): Memory(WEB)}
-        given = {"data_dir": Path(_data().name), "database_url": database.url, "api_token": TOKEN, "language": "en"}
+        given: dict[str, Any] = {
+            "data_dir": Path(_data().name),
+            "database_url": database.url,
+            "api_token": TOKEN,
+            "language": "en",
+        }
         settings = Settings(**given | more)
         self.service: Service = app.wire(
             settings, self.clock, database, content(), self.adapters, mind(), server_secret(settings)

@@ -37,7 +37,7 @@ class MailServer:
         if self.refusal:
             return self.refusal
         found = message_from_bytes(cast(bytes, envelope.content), policy=policy.default)
-        self.got.append(cast(EmailMessage, found))
+        self.got.append(found)
         self.envelopes.append((envelope.mail_from or "", [str(each) for each in envelope.rcpt_tos]))
         return "250 taken"
 

@@ -28,7 +28,7 @@ from storage import tables
 from storage.database import Database
 
 URGENT = "The battery of your phone exploded and burned my daughter's hand, she is in hospital, order 12345678"
-MAIL = {"smtp_host": "127.0.0.1", "smtp_tls": "none", "smtp_from": "earful@example.com"}
+MAIL: dict[str, Any] = {"smtp_host": "127.0.0.1", "smtp_tls": "none", "smtp_from": "earful@example.com"}
 
 
 async def reach(place: Place, audience: str, address: str, language: str = "en") -> None:
