@@ -67,7 +67,7 @@ class Place:
             "api_token": TOKEN,
             "language": "en",
         }
-        settings = Settings(**given | more)
+        settings = Settings(**given | {"language": "en"} | more)
         self.service: Service = app.wire(
             settings, self.clock, database, content(), self.adapters, mind(), server_secret(settings)
         )
