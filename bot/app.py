@@ -47,9 +47,11 @@ from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
 from bot.loop.relationships import Relationships
+from bot.loop.remedying import Remedying
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
 from bot.loop.shares import Shares, lane_of_place
+from bot.loop.splitting import Splitting
 from bot.loop.talking import Talking, Talks
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
@@ -234,7 +236,7 @@ def wire(
     desk = Desk(content.departments, content.deadlines, content.calendar, links)
     asking = Asking(content.surveys, desk, links, content.notices, mind.typed_rating)
     library = library or Library(content.knowledge, mind.answers)
-    talking = Talking(mind.talks, library, desk, content.surveys, settings.company)
+    talking = Talking(mind.talks, library, desk, content.surveys, content.notices, settings.company)
     by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
     policy = Conversations(
         clock=clock,
@@ -273,7 +275,7 @@ def wire(
     mail = Mail(settings.mail_server, settings.company, f"{settings.address}/desk", settings.zone)
     # A client of its own: whoever hangs there holds up no platform, and not every address may be called.
     hooks = Hooks(Http(permits=permits(settings.networks)), clock, secret)
-
+    casework = Casework(database, turns, asking, content.notices, reaches)
     return Service(
         settings=settings,
         clock=clock,
@@ -291,11 +293,13 @@ def wire(
         delivery=delivery,
         episodes=Episodes(database, clock, turns, asking, reaches),
         people=people,
-        passing=Passing(database, turns, content.notices, content.departments, content.calendar, patience),
+        passing=Passing(database, turns, content.notices, desk.house, patience),
         assigning=Assigning(database, turns, people, settings.assignment, settings.agent_load),
         relationships=Relationships(database, clock, asking, reaches),
         second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer, shares.mine),
-        casework=Casework(database, turns, asking, content.notices, reaches),
+        casework=casework,
+        splitting=Splitting(casework),
+        remedying=Remedying(casework, content.remedies),
         calling=Calling(database, turns, desk.house),
         ticking=Ticking(database, clock, desk.house, router.changed),
         webhooks=Webhooks(database, clock, secret, settings.networks),

@@ -222,6 +222,7 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
       ratings:read         ratings
       cases:read           cases
       cases:write          work on cases: assign, plan, ask, resolve
+      remedies:approve     approve remedies, as people whose limit allows it
       conversations:read   conversations
       conversations:write  claim, answer, hand back
       insights:read        figures: who was asked, what ratings add up to

@@ -10,10 +10,11 @@ from typing import TypeVar, cast
 
 from bot import engine
 from bot.assistant.content import Taxonomy, read_knowledge, read_taxonomy
-from bot.cases import calendar_reading, deadlines, departments
+from bot.cases import calendar_reading, deadlines, departments, remedies
 from bot.cases.calendar import Calendar
 from bot.cases.deadlines import Deadlines
 from bot.cases.departments import Departments
+from bot.cases.remedies import Remedies
 from bot.comments import replies
 from bot.comments.replies import PublicReplies
 from bot.engine import Assistant
@@ -45,6 +46,7 @@ class Content:
     taxonomy: Taxonomy
     knowledge: tuple[Entry, ...]
     indicators: Indicators = field(default_factory=Indicators)
+    remedies: Remedies = remedies.DEFAULT
 
 
 def load(directory: Path) -> Content:
@@ -67,6 +69,7 @@ def load(directory: Path) -> Content:
         "deadlines": read(deadlines.load, "deadlines.yml"),
         "calendar": read(calendar_reading.load, "calendar.yml"),
         "departments": read(departments.load, "departments.yml"),
+        "remedies": read(remedies.load, "remedies.yml"),
         "notices": read(notices.load, "notices.yml"),
         "public_replies": read(replies.read, "public_replies.yml"),
         "taxonomy": read(read_taxonomy, "taxonomy.yml"),

@@ -25,9 +25,11 @@ from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations
 from bot.loop.relationships import Relationships
+from bot.loop.remedying import Remedying
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
 from bot.loop.shares import Shares
+from bot.loop.splitting import Splitting
 from bot.loop.timers import Timers
 from bot.loop.turn import Turns
 from bot.outgoing.courier import Courier
@@ -66,6 +68,8 @@ class Service:
     second_look: SecondLook
     ticking: Ticking
     casework: Casework
+    splitting: Splitting
+    remedying: Remedying
     calling: Calling
     webhooks: Webhooks
     mail: Mail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, UniqueConstraint, text
 
 from storage.table import ref, table, when
 from storage.types import CleanText, Id, Json
@@ -31,6 +31,7 @@ cases = table(
     Column("topic", String(200)),  # nature:aspect, by which many are seen to say the same
     Column("attempt", Integer, nullable=False, server_default="1"),  # moves by one with each reopening
     Column("reports", Integer, nullable=False, server_default="1"),  # how often it was told: what joined it is counted
+    when("reported_at"),  # when it was last told; none: only when it was opened
     when("waiting_since"),  # we asked the customer something; deadlines stand still meanwhile
     when("handed_at"),  # since when it is with its department
     Column("plan", CleanText),  # what we will do
@@ -64,6 +65,21 @@ case_events = table(
     Column("to_state", String(20)),
     Column("note", CleanText),
     Index("ix_case_events_case_id_id", "case_id", "id"),
+)
+
+case_reports = table(
+    "case_reports",  # what a customer told again, and what joined a case for it
+    ref("case_id", "cases", nullable=False),
+    ref("conversation_id", "conversations", nullable=False),
+    when("at", nullable=False),
+    Column("text", CleanText, nullable=False),
+    Column("nature", Json, nullable=False),
+    Column("aspect", Json, nullable=False),
+    Column("urgency", String(10), nullable=False),
+    Column("fields", Json, nullable=False),
+    Column("split_into", Id, ForeignKey("cases.id", name="fk_case_reports_split_into")),  # it was something else
+    Index("ix_case_reports_case_id", "case_id"),
+    Index("ix_case_reports_conversation_id", "conversation_id"),
 )
 
 case_groups = table(
@@ -162,6 +178,30 @@ case_tasks = table(
         "next_at",
         postgresql_where=text("next_at is not null"),
         sqlite_where=text("next_at is not null"),
+    ),
+)
+
+case_remedies = table(
+    "case_remedies",  # what makes good
+    ref("case_id", "cases", nullable=False),
+    Column("kind", String(20), nullable=False),  # refund, exchange, compensation, apology
+    Column("amount", BigInteger),  # hundredths of the house's currency
+    Column("note", CleanText),
+    Column("state", String(12), nullable=False),  # proposed, approved, refused, done, cancelled
+    Column("made_by", String(60), nullable=False),
+    when("made_at", nullable=False),
+    Column("decided_by", String(60)),
+    when("decided_at"),
+    Column("reason", CleanText),  # of a refusal, or why it was cancelled
+    when("promised_until"),  # what the customer was told
+    Column("done_by", String(60)),
+    when("done_at"),
+    Index("ix_case_remedies_case_id", "case_id"),
+    Index(
+        "ix_case_remedies_open",
+        "id",
+        postgresql_where=text("state in ('proposed', 'approved')"),
+        sqlite_where=text("state in ('proposed', 'approved')"),
     ),
 )
 

@@ -30,6 +30,7 @@ _ORDER = {
             "surveys",
             "ratings",
             "cases",
+            "case_reports",
             "messages",
             "outbox",
             "whispers",
@@ -154,7 +155,19 @@ def _insert_told(
 _SEQUENCE = text("select seq from sqlite_sequence where name = :name").columns(seq=Integer)
 
 
-_ALWAYS_TOLD = {"contacts", "conversations", "episodes", "surveys", "ratings", "cases", "messages"}
+_ALWAYS_TOLD = frozenset(
+    (
+        "contacts",
+        "conversations",
+        "episodes",
+        "surveys",
+        "ratings",
+        "cases",
+        "case_reports",
+        "case_remedies",
+        "messages",
+    )
+)
 """Rows whose id something outside the set of inserts may ask for."""
 
 

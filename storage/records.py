@@ -185,10 +185,57 @@ class Case(Record):
     looked_at: datetime | None
     attempt: int
     reports: int
+    reported_at: datetime | None
     waiting_since: datetime | None
     handed_at: datetime | None
     merged_into: int | None
     group_id: int | None
+
+
+@dataclass(slots=True)
+class Report(Record):
+    table = tables.case_reports
+    id: int
+    case_id: int
+    conversation_id: int
+    at: datetime
+    text: str
+    nature: list[str]
+    aspect: list[str]
+    urgency: str
+    fields: dict[str, Any]
+    split_into: int | None
+
+
+@dataclass(slots=True)
+class Remedy(Record):
+    table = tables.case_remedies
+    id: int
+    case_id: int
+    kind: str
+    amount: int | None
+    note: str | None
+    state: str
+    made_by: str
+    made_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str | None
+    promised_until: datetime | None
+    done_by: str | None
+    done_at: datetime | None
+
+
+@dataclass(slots=True)
+class Improvement(Record):
+    table = tables.improvements
+    id: int
+    title: str
+    topic: str
+    state: str
+    made_at: datetime
+    done_at: datetime | None
+    version: int
 
 
 @dataclass(slots=True)

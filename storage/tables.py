@@ -20,7 +20,15 @@ from sqlalchemy import (
     text,
 )
 
-from storage import care_tables, case_tables, contact_tables, desk_tables, post_tables, table
+from storage import (
+    care_tables,
+    case_tables,
+    contact_tables,
+    desk_tables,
+    improvement_tables,
+    post_tables,
+    table,
+)
 from storage.types import CleanText, Id, Json, Unread
 
 metadata, _table, _when, _ref = table.metadata, table.table, table.when, table.ref
@@ -267,6 +275,8 @@ alerts = case_tables.alerts
 cases = case_tables.cases
 case_events = case_tables.case_events
 case_groups = case_tables.case_groups
+case_remedies = case_tables.case_remedies
+case_reports = case_tables.case_reports
 case_tasks = case_tables.case_tasks
 deadlines = case_tables.deadlines
 
@@ -352,3 +362,6 @@ corrections = desk_tables.corrections
 knowledge_versions = desk_tables.knowledge_versions
 mentions = desk_tables.mentions
 whispers = desk_tables.whispers
+
+improvement_cases = improvement_tables.improvement_cases
+improvements = improvement_tables.improvements

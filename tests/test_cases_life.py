@@ -13,6 +13,7 @@ from bot.cases import numbers
 from bot.cases.tasks import TaskRefused
 from bot.loop.case_moves import IllegalMove
 from bot.loop.casework import CaseRefused, Casework, NoCase, Worker
+from bot.takeover.rules import Agent
 from channels.base import Text
 from storage import tables
 from storage.database import Database
@@ -250,6 +251,11 @@ async def test_the_state_is_told_truly_with_and_without_the_number(place: Place)
     assert f"Case {number} is closed" in place.sent("chat")[-1]
     await place.say(f"How far is case {number}?", "mallory")
     assert "is closed" not in place.sent("chat")[-1]
+    await place.say("My parcel never arrived, I want to complain, order 11223344", "otto")
+    await place.say("Forget it, I withdraw my complaint", "otto")
+    number = numbers.number((await place.rows(tables.cases))[-1]["id"])
+    await place.say(f"How far is case {number}?", "otto")
+    assert f"Case {number} was withdrawn" in place.sent("chat")[-1]
 
 
 async def test_who_has_handed_a_case_on_can_no_longer_return_it(place: Place) -> None:
@@ -297,3 +303,25 @@ async def test_assignment_looks_at_presence_skill_and_load(place: Place) -> None
     place.clock.advance(timedelta(minutes=2))
     with pytest.raises(CaseRefused, match="no_staff"):
         await work.assign_by_load(2, by, "logistics")
+
+
+async def test_a_case_goes_with_its_conversation_to_another_department(place: Place) -> None:
+    """With what is required; it waits there from now on, its deadlines keep that department's hours, and whoever has it
+    wrongly returns it to the hub. What is closed, and other conversations' cases, stay."""
+    anna, lane = Agent(await place.hire("anna"), "Anna"), "chat:chat:a:emma"
+    await place.say("My invoice is wrong", "otto")
+    await place.service.people.claim(lane, anna)
+    before = await case_of(place)
+    place.clock.advance(timedelta(hours=1))
+    await place.service.passing.to_department(lane, anna, "finance", "Check the refund, please")
+    case = await case_of(place)
+    assert (case["department"], case["owner_id"], case["handed_at"]) == ("finance", None, place.clock.now())
+    assert case["version"] > before["version"]
+    [task] = [row for row in await place.rows(tables.case_tasks) if row["kind"] == "hand_over"]
+    assert (task["from_department"], task["department"]) == (before["department"], "finance")
+    assert (task["required"], task["state"]) == ("Check the refund, please", "waiting")
+    [line] = [row for row in await place.rows(tables.case_events) if row["note"] == "Check the refund, please"]
+    assert (line["actor"], line["to_state"]) == (f"staff:{anna.id}", "assigned")
+    assert {row["department"] for row in await place.rows(tables.deadlines) if row["kind"] == "plan"} == {"finance"}
+    await place.service.casework.task(task["id"], "returned", Worker("staff:1"), "not ours")
+    assert (await case_of(place))["department"] == place.service.content.departments.hub

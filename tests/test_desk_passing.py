@@ -11,6 +11,7 @@ import pytest
 from desk_parts import Agent, Place, opened, texts
 from sqlalchemy import update
 
+from bot.loop import assigning
 from bot.takeover.assignment import Candidate, choose
 from bot.web.transcript import view
 from storage import tables
@@ -260,6 +261,25 @@ async def test_those_who_are_here_are_given_who_waits(database: Database) -> Non
         await present(place, ann, bob)
         await place.service.settle()
         assert (await ann.talk(talk))["conversation"]["agent"]["id"] == ann.id  # it would have been Bob's turn
+
+
+async def test_a_department_with_nobody_there_keeps_nobody_else_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many wait for it, and the longest: who waits behind them is given out."""
+    monkeypatch.setattr(assigning, "AT_ONCE", 2)
+    async with opened(database, assignment="round_robin", agent_load=9) as place:
+        ann = await place.agent("Ann")
+        waiting = {"owner": "queue", "department": "logistics"}
+        for n in range(4):
+            await place.say("a person please", f"v{n}")
+            early = {"queued_at": place.clock.now() - timedelta(hours=1)} if n < 3 else {"department": None}
+            talk = update(tables.conversations).where(tables.conversations.c.thread == f"v{n}")
+            await place.database.write(lambda c, talk=talk, early=early: c.execute(talk.values(**waiting | early)))  # type: ignore[misc]
+        await present(place, ann)
+        await place.service.settle()
+        owners = {row["thread"]: row["owner"] for row in await place.rows(tables.conversations)}
+        assert owners == {"v0": "queue", "v1": "queue", "v2": "queue", "v3": "agent"}
 
 
 async def present(place: Place, *agents: Agent) -> None:

@@ -11,9 +11,10 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.contact import as_email, as_phone
 from bot.actions.danger import in_danger
-from bot.actions.facts import Facts
+from bot.actions.facts import Facts, OpenCase
 from bot.actions.mildness import is_mild
 from bot.actions.speech import Events, ask_for, end_form, hand_off, say
+from bot.cases.sameness import Matter, order_key
 from bot.engine.commands import SUMMARY_LIMIT, VALUE_LIMIT
 from nlu.understanding import Nature
 
@@ -34,7 +35,7 @@ _ORDER = re.compile(
 )
 
 
-class OpenCase(Action):
+class Complain(Action):
     """The customer complains, or proposes something."""
 
     def name(self) -> str:
@@ -131,15 +132,18 @@ def open_case(
             fields["contact"] = contact
             ask_for(dispatcher, "remember", **{kind: contact})
     wish = bool(natures) and set(natures) <= WISHES
-    ask_for(
-        dispatcher,
-        "open_case",
-        summary=text[:SUMMARY_LIMIT] or facts.intent,
-        nature=natures or ["other"],
-        aspect=aspects,
-        urgency=urgency,
-        fields=fields,
-    )
+    summary = text[:SUMMARY_LIMIT] or facts.intent
+    told = {
+        "summary": summary,
+        "nature": natures or ["other"],
+        "aspect": aspects,
+        "urgency": urgency,
+        "fields": fields,
+    }
+    known = facts.same(Matter(summary, natures, aspects, urgency, fields.get("order_number")))
+    if known is not None:
+        return _join(dispatcher, facts, known, told)
+    ask_for(dispatcher, "open_case", **told)
     events = [
         SlotSet("details", None),
         SlotSet("order_number", None),
@@ -161,6 +165,25 @@ def open_case(
     if reason:
         return events + hand_off(dispatcher, facts, reason)
     return [*events, FollowupAction(FORM)]
+
+
+def _join(dispatcher: CollectingDispatcher, facts: Facts, known: OpenCase, told: dict[str, Any]) -> Events:
+    """The same matter, told again within a day: it goes to the case that is open, unless the customer says that it is
+    something else. Nothing is asked that was asked before."""
+    ask_for(dispatcher, "join_case", case_no=known.number, **told)
+    again = known.state in ("resolved", "following_up")
+    say(dispatcher, "utter_case_joined_again" if again else "utter_case_joined", case_no=known.number)
+    events = [SlotSet("mentioned_order", None)]
+    reason = _person_needed(facts, told["urgency"])
+    if reason and not facts.queued:
+        return events + hand_off(dispatcher, facts, reason)
+    return events
+
+
+def other_order(facts: Facts) -> bool:
+    """The message names an order that is not the one of the case it would be added to."""
+    number, case = facts.entity("order_number"), facts.current
+    return bool(number and case and case.order and order_key(number) != order_key(case.order))
 
 
 def order_in(text: str) -> str | None:

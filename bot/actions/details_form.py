@@ -9,7 +9,7 @@ from rasa_sdk import FormValidationAction, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from bot.actions.complaining import FORM, open_case
+from bot.actions.complaining import FORM, open_case, other_order
 from bot.actions.contact import as_email, as_phone
 from bot.actions.facts import Facts
 from bot.actions.speech import Events, ask_for, hand_off, let_go, update_case
@@ -33,6 +33,9 @@ class ValidateCaseDetailsForm(FormValidationAction):
             return let_go(tracker)  # a person will ask
         if tracker.get_slot("requested_slot") is not None:
             if facts.urgency == "urgent":  # with a number and a deadline of its own: the first one's is too late
+                open_case(dispatcher, tracker, facts)
+                return let_go(tracker)
+            if facts.intent == "complain" and other_order(facts):  # another order is another matter
                 open_case(dispatcher, tracker, facts)
                 return let_go(tracker)
             if facts.furious:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rasa_sdk import Tracker
+
+from bot.cases.sameness import Matter, find
 
 SURE = 0.6
 """From this score on a knowledge entry is the answer. About .5 tells right from wrong (see `nlu.retrieval`)."""
@@ -35,6 +38,14 @@ class OpenCase:
     state: str
     title: str
     urgency: str = "normal"
+    nature: tuple[str, ...] = ()
+    aspect: tuple[str, ...] = ()
+    order: str | None = None
+    told_at: datetime | None = None
+
+    @property
+    def matter(self) -> Matter:
+        return Matter(self.title, self.nature, self.aspect, self.urgency, self.order)
 
 
 class Facts:
@@ -109,11 +120,31 @@ class Facts:
     def _cases(self, name: str) -> list[OpenCase]:
         return [
             OpenCase(
-                str(each["number"]), _text(each.get("state")), _text(each.get("title")), _text(each.get("urgency"))
+                str(each["number"]),
+                _text(each.get("state")),
+                _text(each.get("title")),
+                _text(each.get("urgency")),
+                tuple(filter(None, map(_text, _list(each.get("nature"))))),
+                tuple(filter(None, map(_text, _list(each.get("aspect"))))),
+                _text(each.get("order")) or None,
+                _moment(each.get("told_at")),
             )
             for each in _list(self._told.get(name))
             if isinstance(each, dict) and str(each.get("number") or "").strip()
         ]
+
+    @property
+    def current(self) -> OpenCase | None:
+        """The one that this conversation is about: what is told by the way belongs to it."""
+        number = _text(self._told.get("current"))
+        return next((case for case in self.cases if case.number == number), next(iter(self.cases), None))
+
+    def same(self, matter: Matter) -> OpenCase | None:
+        """The open case of theirs that is the same matter, told within a day."""
+        now = _moment(self._told.get("now"))
+        if now is None:
+            return None
+        return find(matter, ((each, each.matter, each.told_at) for each in self.cases if each.told_at), now)
 
     @property
     def urgent_case(self) -> bool:
@@ -193,6 +224,14 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(_text(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _text(value: Any) -> str:

@@ -94,9 +94,11 @@ class Cancel(Action):
 
 
 def _withdraw(dispatcher: CollectingDispatcher, facts: Facts) -> None:
-    """The newest case is taken back; a person who was on the way need not come. What is urgent, or nearly done, is for
+    """The open case is taken back; a person who was on the way need not come. What is urgent, or nearly done, is for
     the people in charge to let go: they are told."""
-    case = facts.cases[0]
+    case = facts.current
+    if case is None:
+        return
     if case.urgency == "urgent" or case.state in _NEARLY_DONE:
         update_case(dispatcher, {}, facts.text)
         say(dispatcher, "utter_withdrawal_noted", case_no=case.number)

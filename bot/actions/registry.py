@@ -6,7 +6,7 @@ from rasa_sdk import Action
 
 from bot.actions.answering import Answer, Judged, NoneOfThese, NotUnderstood
 from bot.actions.begin_turn import BeginTurn
-from bot.actions.complaining import CompleteCase, OfferAnswered, OpenCase, ReasonGiven
+from bot.actions.complaining import Complain, CompleteCase, OfferAnswered, ReasonGiven
 from bot.actions.contact import RememberContact
 from bot.actions.details import NoteDetails
 from bot.actions.details_form import ValidateCaseDetailsForm
@@ -21,6 +21,7 @@ ACTIONS: tuple[type[Action], ...] = (
     BeginTurn,
     Cancel,
     CaseStatus,
+    Complain,
     CompleteCase,
     Greet,
     Judged,
@@ -28,7 +29,6 @@ ACTIONS: tuple[type[Action], ...] = (
     NotUnderstood,
     NoteDetails,
     OfferAnswered,
-    OpenCase,
     QueuePosition,
     ReasonGiven,
     RememberContact,

@@ -29,6 +29,7 @@ _STATE_RESPONSES: Mapping[str, str] = {
     "following_up": "utter_case_resolved",
     "closed": "utter_case_closed",
     "closed_unconfirmed": "utter_case_closed",
+    "withdrawn": "utter_case_taken_back",
 }
 
 

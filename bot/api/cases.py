@@ -15,6 +15,8 @@ from bot.api.values import Line60, Line200
 from bot.api.views import CUSTOMER, CustomerView, case_number, customer_of, part
 from bot.cases import numbers, rules
 from bot.cases.deadlines import Task
+from bot.cases.remedies import Kind as RemedyKind
+from bot.cases.remedies import State as RemedyState
 from bot.cases.rules import SETTLED
 from nlu.understanding import Urgency
 from storage import tables
@@ -55,6 +57,7 @@ class CaseView(BaseModel):
     score: float | None = Field(description="The customer's rating of the last attempt, of 0 to 100.")
     merged_into: str | None = Field(description="The number of the case that this one is a part of.")
     group: int | None = Field(description="The group of cases of one matter.")
+    topic: str | None = Field(description="nature:aspect, by which many are seen to say the same.")
 
 
 class CaseEvent(BaseModel):
@@ -101,9 +104,43 @@ class TaskView(BaseModel):
     ended_at: datetime | None
 
 
+class ReportView(BaseModel):
+    """What a customer told again within a day, and what joined their open case for it."""
+
+    id: int
+    at: datetime
+    channel: str
+    conversation: int
+    text: str
+    urgency: Urgency
+    fields: dict[str, Any]
+    split_into: str | None = Field(description="The number of the case that it became: it was something else.")
+
+
+class RemedyView(BaseModel):
+    """What makes good."""
+
+    id: int
+    kind: RemedyKind
+    amount: float | None = Field(description="In the house's currency.")
+    note: str | None
+    state: RemedyState
+    made_by: str
+    made_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str | None = Field(description="Why it was refused, or cancelled.")
+    promised_until: datetime | None = Field(description="By when the customer was promised it.")
+    done_by: str | None
+    done_at: datetime | None
+
+
 class CaseDetail(CaseView):
     """One case with its deadlines, tasks and timeline."""
 
+    remedies: list[RemedyView]
+    joined: list[ReportView] = Field(description="What joined it, the oldest first.")
+    parts: list[str] = Field(description="The numbers of cases that were merged into it.")
     deadlines: list[DeadlineView]
     tasks: list[TaskView]
     timeline: list[CaseEvent] = Field(description="The oldest first.")
@@ -147,6 +184,7 @@ _CASE = (
     case.score,
     case.merged_into,
     case.group_id,
+    case.topic,
 )
 CASE = r"/cases/{number:\d{4,18}}"
 
@@ -188,6 +226,9 @@ async def read_case(call: Call[Nothing, Nothing]) -> CaseDetail:
 
         return CaseDetail(
             **_values(row),
+            remedies=_remedies(connection, case_id),
+            joined=_joined(connection, case_id),
+            parts=_parts(connection, case_id),
             deadlines=of(tables.deadlines, DeadlineView),
             tasks=of(tables.case_tasks, TaskView),
             timeline=of(tables.case_events, CaseEvent),
@@ -222,6 +263,38 @@ def _cases() -> Select[Any]:
         .join(tables.contacts, tables.contacts.c.id == case.contact_id)
         .outerjoin(tables.staff, tables.staff.c.id == case.owner_id)
     )
+
+
+def remedy_of(row: Row[Any]) -> dict[str, Any]:
+    """The values of a RemedyView."""
+    values = {name: getattr(row, name) for name in RemedyView.model_fields}
+    return values | {"amount": None if row.amount is None else row.amount / 100}
+
+
+def _remedies(connection: Connection, case_id: int) -> list[RemedyView]:
+    table = tables.case_remedies
+    found = connection.execute(select(*table.c).where(table.c.case_id == case_id).order_by(table.c.id))
+    return [RemedyView(**remedy_of(row)) for row in found]
+
+
+def _joined(connection: Connection, case_id: int) -> list[ReportView]:
+    report, talk = tables.case_reports.c, tables.conversations
+    columns = (report.id, report.at, talk.c.channel, report.text, report.urgency, report.fields, report.split_into)
+    statement = (
+        select(*columns, talk.c.id.label("conversation"))
+        .join_from(tables.case_reports, talk, talk.c.id == report.conversation_id)
+        .where(report.case_id == case_id)
+        .order_by(report.id)
+    )
+    return [
+        ReportView(**dict(row) | {"split_into": case_number(row["split_into"])})
+        for row in connection.execute(statement).mappings()
+    ]
+
+
+def _parts(connection: Connection, case_id: int) -> list[str]:
+    found = connection.execute(select(case.id).where(case.merged_into == case_id).order_by(case.id))
+    return [numbers.number(id) for id in found.scalars()]
 
 
 def _shown(_: Connection, rows: Rows) -> list[CaseView]:

@@ -11,12 +11,15 @@ from sqlalchemy import Connection
 from bot.api.cases import CASE, CaseView, case_id_of, view_of
 from bot.api.operation import Call, Nothing, Operations
 from bot.api.problems import CONFLICT, NOT_FOUND, Problem, at
-from bot.api.values import Given, Line60, Line100, Moment
+from bot.api.values import Given, Line60, Line100, Line200, Moment
 from bot.cases import numbers
+from bot.cases.remedies import RemedyRefused
 from bot.cases.tasks import TaskRefused
 from bot.loop.case_moves import IllegalMove
 from bot.loop.casework import CaseRefused, NoCase, Worker
+from bot.loop.splitting import Part
 from bot.staff.service import folded
+from nlu.understanding import Nature, Urgency
 from storage import tables
 from storage.records import Staff
 
@@ -24,6 +27,7 @@ operations = Operations("cases")
 T = TypeVar("T")
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+CaseNumber = Annotated[str, StringConstraints(pattern=r"^\d{4,18}$")]
 AUTO = "auto"
 
 
@@ -66,9 +70,19 @@ class Result(ByStaff):
 
 
 class Merger(ByStaff):
-    into: Annotated[str, StringConstraints(pattern=r"^\d{4,18}$")] = Field(description="The number of the other case.")
+    into: CaseNumber = Field(description="The number of the other case.")
     reason: Words
     same: bool = Field(False, description="As a duplicate of the other.")
+
+
+class Split(ByStaff):
+    report: int | None = Field(None, ge=1, description="The id of what joined; it goes.")
+    merged: CaseNumber | None = Field(None, description="Or the number of a case that was merged into this one.")
+    title: Line200 | None = Field(None, description="Else, or to say it better: what the new case is about.")
+    nature: list[Nature] | None = Field(None, min_length=1, max_length=5)
+    aspect: list[Line60] | None = Field(None, max_length=20)
+    urgency: Urgency | None = None
+    reason: Words
 
 
 class Answer(ByStaff):
@@ -169,13 +183,34 @@ async def resolve_case(call: Call[Result, Nothing]) -> CaseView:
 async def merge_case(call: Call[Merger, Nothing]) -> CaseView:
     """Merge a case into another one of the same matter. What becomes of that one is what its customer is told."""
     case, body = case_id_of(call), call.body
-    into = numbers.parse(body.into)
-    if into is None or numbers.number(into) != body.into:
-        raise at("/into", "This is not a case number: look for a slip.")
+    into = numbered(body.into, "/into")
     by = await _worker(call)
     work = call.service.casework.merge(case, into, by, body.reason, same=body.same, version=body.version)
     await done(call, work)
     return await view_of(call, case)
+
+
+@operations.post(f"{CASE}/splits", scope="cases:write", body=Split, answer=CaseView, problems=(404, 409))
+async def split_case(call: Call[Split, Nothing]) -> CaseView:
+    """Take a part of a case out of it: what joined it, a case that was merged into it, or what `title` says.
+
+    The new case is answered; both timelines tell of it, and so is the customer.
+    """
+    case, body = case_id_of(call), call.body
+    merged = numbered(body.merged, "/merged") if body.merged else None
+    if (body.report is not None) + (merged is not None) > 1 or not (body.report or merged or body.title):
+        raise at("/report", "Say one of `report` and `merged`, or give a `title`.")
+    part = Part(
+        report=body.report,
+        merged=merged,
+        title=body.title,
+        nature=body.nature,
+        aspect=body.aspect,
+        urgency=body.urgency,
+    )
+    by = await _worker(call)
+    made = await done(call, call.service.splitting.split(case, by, part, body.reason, version=body.version))
+    return await view_of(call, made)
 
 
 @operations.post(f"{CASE}/answers", scope="cases:write", body=Answer, answer=CaseView, problems=(404, 409))
@@ -208,6 +243,14 @@ async def worker_of(call: Call[Any, Any], login: str | None) -> Worker:
     return Worker(f"staff:{found.id}", found.id)
 
 
+def numbered(given: str, pointer: str) -> int:
+    """The case of this number. Raises Problem for what is no case number."""
+    found = numbers.parse(given)
+    if found is None or numbers.number(found) != given:
+        raise at(pointer, "This is not a case number: look for a slip.")
+    return found
+
+
 async def _worker(call: Call[Any, Any]) -> Worker:
     return await worker_of(call, call.body.agent)
 
@@ -229,6 +272,9 @@ async def done(call: Call[Any, Any], act: Awaitable[T]) -> T:
     """What `act` gives; its refusals as problems."""
     try:
         return await act
+    except RemedyRefused as refused:
+        kind = NOT_FOUND if refused.code == "no_remedy" else CONFLICT
+        raise Problem(kind, refused.said(call.language), code=refused.code) from None
     except (IllegalMove, CaseRefused) as refused:
         raise Problem(CONFLICT, refused.said(call.language), code=refused.code) from None
     except TaskRefused as refused:

@@ -24,6 +24,7 @@ Scope = Literal[
     "ratings:read",
     "cases:read",
     "cases:write",
+    "remedies:approve",
     "conversations:read",
     "conversations:write",
     "insights:read",

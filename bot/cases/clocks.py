@@ -160,7 +160,14 @@ def hasten(connection: Connection, case_id: int, row: dict[str, Any]) -> None:
             connection.execute(update(table).where(table.c.id == clock.id).values(counted=row["counted"], **moved))
 
 
-def hand_over(connection: Connection, house: House, case_id: int, department: str) -> None:
+def reopen(connection: Connection, case_id: int, kind: str, ended_at: datetime, at: datetime) -> None:
+    """What met a deadline was taken back: it goes on where it was, and the next tick sees what is due."""
+    met = (table.c.case_id == case_id) & (table.c.kind == kind) & (table.c.ended_at == ended_at)
+    running = {"state": "running", "ended_at": None, "took_seconds": None, "next_at": at}
+    connection.execute(update(table).where(met, table.c.state == "met").values(running))
+
+
+def hand_over(connection: Connection, case_id: int, department: str) -> None:
     """Another department's hours count from here on; due stays what was due."""
     connection.execute(
         update(table)

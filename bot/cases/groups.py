@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, text
 
 from bot.cases import alerts, timeline
 from bot.cases.alerts import Alert
@@ -45,7 +45,13 @@ def gather(connection: Connection, new: Sequence[Told]) -> None:
     one, and people are called. What it costs grows with the topics, not with the cases."""
     now = max(each.at for each in new)
     topics = sorted({each.topic for each in new})
-    open_ones = as_prepared(_OPEN, connection.dialect).all(connection, {"topics": topics, "since": now - WITHIN})
+    looked = as_prepared(_OPEN, connection.dialect)
+    open_ones = looked.all(connection, {"topics": topics, "since": now - WITHIN})
+    new_to_us = [each for each in topics if each not in {row[0] for row in open_ones}]
+    if new_to_us and connection.dialect.name == "postgresql":
+        # One after the other: two fifth cases at once would each be the fifth, or neither. SQLite has one writer.
+        connection.execute(_ONE_BY_ONE, {"topics": new_to_us})
+        open_ones += looked.all(connection, {"topics": new_to_us, "since": now - WITHIN})
     groups = {topic: id for topic, id, _ in open_ones}
     renewed = [{"key": id, "active_at": now} for _, id, active_at in open_ones if now - active_at > RENEWED]
     if renewed:
@@ -88,6 +94,9 @@ def _link(connection: Connection, pairs: Sequence[tuple[int, int]], now: datetim
     timeline.write(connection, lines)
 
 
+_ONE_BY_ONE = text(
+    "select pg_advisory_xact_lock(hashtext('case_groups'), hashtext(topic)) from unnest(cast(:topics as text[])) topic"
+)
 _OPEN = select(case_groups.c.topic, case_groups.c.id, case_groups.c.active_at).where(
     one_of(case_groups.c.topic, "topics"),
     among(case_groups.c.state, "open"),

@@ -58,6 +58,17 @@ _VOCABULARY: Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]] = {
         },
         {},
     ),
+    "join_case": (
+        {
+            "case_no": _text(VALUE_LIMIT),
+            "summary": _text(SUMMARY_LIMIT),
+            "nature": _list(_one_of(get_args(Nature))),
+            "aspect": _list(_text(VALUE_LIMIT)),
+            "urgency": _one_of(get_args(Urgency)),
+            "fields": _fields,
+        },
+        {},
+    ),
     "update_case": ({"fields": _fields}, {"note": _text(NOTE_LIMIT)}),
     "withdraw_case": ({"case_no": _text(VALUE_LIMIT), "reason": _text(NOTE_LIMIT)}, {}),
     "hand_off": ({"reason": _one_of(HAND_OFF_REASONS)}, {}),

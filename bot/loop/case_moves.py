@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from bot.cases import alerts, clocks, departments, rules, tasks
+from bot.cases import alerts, clocks, departments, remedies, rules, tasks
 from bot.cases.clocks import House
+from bot.cases.deadlines import TASKS
 from bot.cases.rules import SETTLED, Actor, Move, Refusal, State
 from bot.loop.effects import Effects
 from bot.yamlfile import Words
@@ -109,6 +110,37 @@ def told(
     )
 
 
+def ask_to_take(
+    effects: Effects,
+    house: House,
+    case: Case,
+    department: str,
+    required: str,
+    actor: str,
+    due_at: datetime | None = None,
+) -> None:
+    """A case goes to another department, which is told what is required of it, and acknowledges; nobody else is asked
+    any more."""
+    at = effects.now
+
+    def work(connection: Connection) -> None:
+        tasks.cancel_hand_overs(connection, house, case.id, at)
+        tasks.add(
+            connection,
+            house,
+            kind="hand_over",
+            department=department,
+            required=required,
+            by=actor,
+            at=at,
+            case_id=case.id,
+            from_department=case.department,
+            due_at=due_at,
+        )
+
+    effects.joined.append(work)
+
+
 def responded(effects: Effects, house: House, case: Case, actor: str) -> None:
     """A person has answered: the first response is met."""
     effects.change_guarded(tables.cases, case.id, case.version, {"responded_at": effects.now})
@@ -161,7 +193,7 @@ def _consequences(
             _begin(connection)
             _share(connection)
         if department != case.department and department is not None:
-            clocks.hand_over(connection, house, case.id, department)
+            clocks.hand_over(connection, case.id, department)
         if new in ("planned", "in_progress", "resolved"):
             clocks.end(connection, case.id, ("plan",), at, "met", house=house)
         if new == "resolved":
@@ -173,8 +205,14 @@ def _consequences(
         if new == "reopened":
             clocks.end(connection, case.id, ("follow_up",), at, "cancelled")
             _begin(connection)
-        if new in SETTLED:
+        if new in ("resolved", "merged", "duplicate"):
+            remedies.none_open(connection, case.id)
+        if new in ("closed", "closed_unconfirmed"):  # what was promised to be paid is kept, also to who is content
+            clocks.end(connection, case.id, [each for each in TASKS if each != "remedy"], at, "cancelled", house=house)
+        elif new in SETTLED:
             clocks.end(connection, case.id, (), at, "cancelled", house=house)
+            remedies.cancel_all(connection, case.id, at)
+        if new in SETTLED:
             tasks.cancel_all(connection, case.id, at)
             alerts.take_for_case(connection, case.id, "system", at)
 

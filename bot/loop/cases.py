@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from bot.cases import clocks, departments, groups, numbers
+from bot.cases import clocks, departments, groups, numbers, sameness
 from bot.cases import deadlines as rules
 from bot.cases.calendar import Calendar
 from bot.cases.clocks import House
 from bot.cases.deadlines import Deadlines
 from bot.cases.departments import Departments
+from bot.cases.rules import SETTLED
 from bot.links import Links
-from bot.loop.case_moves import IllegalMove, go_on, move, page, told, values_now
+from bot.loop import joining
+from bot.loop.case_moves import IllegalMove, go_on, move, page, state_now, told, values_now
 from bot.loop.effects import Effects
 from nlu.understanding import Language, Nature, Urgency
 from storage import tables
-from storage.changes import Insert, Update
+from storage.changes import Insert
+from storage.records import Case, Report
 
-TITLE_LIMIT = 120
+TITLE_LIMIT = sameness.CUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,13 @@ class Desk:
         at: datetime,
         actor: str = "bot",
     ) -> Insert:
-        """A new case of this conversation; `[[case_number]]` and `[[case_link]]` may be spoken of in the same turn."""
+        """A new case of this conversation; `[[case_number]]` and `[[case_link]]` may be spoken of in the same turn.
+        What is told twice in one turn is one case."""
+        twice = joining.opened_now(effects, title, nature, aspect, urgency, fields)
+        if twice is not None:
+            joining.told_again(effects, twice, title, nature, aspect, urgency, fields, at)
+            self.speak_of(effects, twice)
+            return twice
         lead = departments.assign(self.departments, nature).lead
         about = groups.topic(nature, aspect)
         response = clocks.values(self.house, "first_response", at, lead, urgency=urgency)
@@ -79,6 +89,7 @@ class Desk:
             )
         )
         effects.add(Insert(tables.deadlines, {"case_id": row, **response}))
+        joining.watch(effects, row)
         if about is not None:
             effects.told.append(lambda: groups.Told(_id(row), about, lead, at))
         if urgency == "urgent":
@@ -93,21 +104,53 @@ class Desk:
         effects.fill("case_number", lambda: numbers.number(_id(case)))
         effects.fill("case_link", lambda: self.links.case(_id(case)))
 
+    def current(self, effects: Effects) -> Case | None:
+        """The open case that this conversation is about: its newest, else the customer's newest."""
+        talk, cases = effects.state.conversation, effects.state.cases
+        mine = (each for each in cases if talk and each.conversation_id == talk.id)
+        return next(mine, next(iter(cases), None))
+
+    def join(self, effects: Effects, number: str, at: datetime, **matter: Any) -> bool:
+        """The same matter, told again: it joins the customer's open case of this number, which is worked on again
+        where we held it for settled. False where that is open no more."""
+        case = next((case for case in effects.state.cases if numbers.number(case.id) == number), None)
+        if case is None or state_now(effects, case) in SETTLED:
+            return False
+        joining.join(effects, self.house, case, at, **matter)
+        self.speak_of(effects, case.id)
+        return True
+
+    def apart(self, effects: Effects, report: Report, at: datetime, *, actor: str, reason: str = "") -> Insert:
+        """What joined a case is another matter: it is a case of its own from now on."""
+        row = self.open(
+            effects,
+            title=report.text,
+            nature=cast("list[Nature]", report.nature),
+            aspect=report.aspect,
+            urgency=cast(Urgency, report.urgency),
+            fields=report.fields,
+            origin=f"report:{report.id}",
+            at=at,
+            actor=actor,
+        )
+        joining.part(effects, report, row, at, actor=actor, reason=reason)
+        return row
+
     def complete(self, effects: Effects, fields: dict[str, str], note: str | None, at: datetime) -> None:
-        """What the customer added to the conversation's newest open case, of this turn or before."""
+        """What the customer added to the case that this conversation is about, of this turn or before. An order number
+        that the case has already stays: another one is noted."""
         made = [c for c in effects.changes if isinstance(c, Insert) and c.table is tables.cases]
         if made:
-            made[-1].values["fields"] = made[-1].values["fields"] | fields
+            made[-1].values["fields"] = joining.completed(made[-1].values["fields"], fields)
             told(effects, made[-1], "completed", actor="customer", note=_noted(fields, note), at=at)
             return
-        talk = effects.state.conversation
-        case = next((each for each in effects.state.cases if talk and each.conversation_id == talk.id), None)
+        case = self.current(effects)
         if case is None:
             return
         self.speak_of(effects, case.id)
-        earlier = [c for c in effects.changes if isinstance(c, Update) and c.table is tables.cases and c.id == case.id]
-        known = earlier[0].values.get("fields", case.fields) if earlier else case.fields
-        effects.change_guarded(tables.cases, case.id, case.version, {"fields": known | fields})
+        known = values_now(effects, case).get("fields", case.fields)
+        values = {"fields": joining.completed(known, fields)}
+        effects.change_guarded(tables.cases, case.id, case.version, values)
         told(effects, case.id, "completed", actor="customer", note=_noted(fields, note), at=at)
 
     def withdraw(self, effects: Effects, number: str, reason: str, at: datetime) -> bool:

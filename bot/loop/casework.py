@@ -13,14 +13,13 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import Connection, select
 
 from bot.cases import assignment, numbers, tasks
+from bot.cases.remedies import RemediesOpen
 from bot.cases.rules import SETTLED
-from bot.loop import closing
+from bot.loop import closing, reach
 from bot.loop.asking import Asking
-from bot.loop.case_moves import go_on, move, responded, state_now, told, values_now, wait
+from bot.loop.case_moves import ask_to_take, go_on, move, responded, state_now, told, values_now, wait
 from bot.loop.effects import Effects
-from bot.loop.events import chat_lane
 from bot.loop.notices import Notices
-from bot.loop.reach import is_open
 from bot.loop.state import LaneState
 from bot.loop.turn import Turns
 from bot.yamlfile import Words
@@ -28,12 +27,24 @@ from channels.base import Capabilities
 from nlu.understanding import Language
 from storage import tables
 from storage.database import Database
-from storage.records import Address, Case
-from storage.tables import addresses, cases, conversations
+from storage.records import Case
+from storage.tables import cases
 
 T = TypeVar("T")
 _Decide = Callable[[Effects, Case], T]
-Code = Literal["no_case", "moved_on", "no_department", "settled", "unreachable", "not_asked", "no_staff"]
+Code = Literal[
+    "no_case",
+    "moved_on",
+    "no_department",
+    "settled",
+    "unreachable",
+    "not_asked",
+    "no_staff",
+    "no_report",
+    "is_split",
+    "remedies_open",
+    "resolved",
+]
 
 
 class NoCase(Exception):
@@ -63,6 +74,16 @@ _REFUSALS: dict[Code, Words] = {
         "现在没有办法给这位客户发消息，请打电话", "There is no way to write to this customer now. Please call them"
     ),
     "not_asked": Words("这个工单不是在等客户评价", "This case is not waiting for the customer's rating"),
+    "resolved": Words(
+        "这个工单已经处理完，在等客户评价",
+        "This case is resolved and waits for the customer's word: first open it again",
+    ),
+    "remedies_open": Words(
+        "还有没办完的补救，先办好或取消，再处理工单",
+        "A remedy of this case is still open: see to it, or cancel it, before this",
+    ),
+    "no_report": Words("这个工单里没有这一条", "There is no such part of this case"),
+    "is_split": Words("这一条已经单独立案", "This part has a case of its own already"),
     "no_staff": Words("“{name}”现在没有可以接手的人", 'Nobody in the department "{name}" can take it at the moment'),
 }
 
@@ -113,7 +134,7 @@ class Casework:
                 values["handed_at"] = effects.now
             move(effects, house, case, "assigned", "staff", actor=by.actor, reason=required, **values)
             if elsewhere and department is not None:
-                self._hand_over(effects, case, department, required or case.title, by, due_at)
+                ask_to_take(effects, house, case, department, required or case.title, by.actor, due_at)
 
         await self.act(case_id, decide, version)
 
@@ -308,28 +329,6 @@ class Casework:
         if case.owner_id is None and by.staff_id is not None and "owner_id" not in values_now(effects, case):
             effects.change_guarded(cases, case.id, case.version, {"owner_id": by.staff_id})
 
-    def _hand_over(
-        self, effects: Effects, case: Case, department: str, required: str, by: Worker, due_at: datetime | None
-    ) -> None:
-        at, house = effects.now, self.asking.desk.house
-
-        def work(connection: Connection) -> None:
-            tasks.cancel_hand_overs(connection, house, case.id, at)
-            tasks.add(
-                connection,
-                house,
-                kind="hand_over",
-                department=department,
-                required=required,
-                by=by.actor,
-                at=at,
-                case_id=case.id,
-                from_department=case.department,
-                due_at=due_at,
-            )
-
-        effects.joined.append(work)
-
     def tell(self, effects: Effects, words: Words, case: Case, **values: str) -> None:
         """The customer is told of their case, where they can be written to."""
         if self.reachable(effects):
@@ -341,7 +340,7 @@ class Casework:
     def reachable(self, effects: Effects) -> bool:
         state = effects.state
         can = self.capabilities_of(state.channel, state.account)
-        return not state.public and can is not None and is_open(state.address, can, effects.now)
+        return not state.public and can is not None and reach.is_open(state.address, can, effects.now)
 
     async def act(
         self,
@@ -362,34 +361,14 @@ class Casework:
                 raise CaseRefused("moved_on")
             return decide(effects, case)
 
-        return await self.turns.act(lane, act, cases=[case_id, *more])
+        try:
+            return await self.turns.act(lane, act, cases=[case_id, *more])
+        except RemediesOpen:  # what was promised comes before what is next
+            raise CaseRefused("remedies_open") from None
 
     async def _lane(self, case_id: int) -> str:
-        """Where the customer is written to: in the case's own conversation, or at the next address that is open; the
-        own one, if there is none."""
-
-        def work(connection: Connection) -> tuple[str, int, list[Address]]:
-            own = connection.execute(
-                select(conversations.c.lane, conversations.c.address_id, cases.c.contact_id)
-                .join(cases, cases.c.conversation_id == conversations.c.id)
-                .where(cases.c.id == case_id)
-            ).first()
-            if own is None:
-                raise NoCase(case_id)
-            found = Address.find(connection, addresses.c.contact_id == own.contact_id)
-            found.sort(key=lambda each: each.id != own.address_id)
-            return own.lane, own.address_id, found
-
-        lane, address_id, found = await self.database.read(work)
         now = self.turns.now()
-        for each in found:
-            can = self.capabilities_of(each.channel, each.account)
-            public = lane if each.id == address_id else ""
-            if (
-                can is not None
-                and is_open(each, can, now)
-                and not each.address.startswith("author:")
-                and "comment:" not in public
-            ):
-                return lane if each.id == address_id else chat_lane(each.channel, each.account, each.address)
-        return lane
+        found = await self.database.read(lambda c: reach.lane_for(c, case_id, now, self.capabilities_of))
+        if found is None:
+            raise NoCase(case_id)
+        return found

@@ -45,7 +45,7 @@ def judged(
         verdict = rules.judged(score, cast(Urgency, case.urgency), house.deadlines.close_from)
         values = {"score": score, "urgency": verdict.urgency}
         move(effects, house, case, "reopened", "customer", actor=actor, reason=line, at=at, **values)
-        effects.joined.append(_call(case, verdict.urgency, at))
+        effects.joined.append(call_again(case, verdict.urgency, at))
     elif not merged:
         effects.change_guarded(tables.cases, case.id, case.version, {"score": score})
 
@@ -104,7 +104,7 @@ def _surviving(effects: Effects, case_id: int) -> tuple[Case | None, bool]:
     return case, merged
 
 
-def _call(case: Case, urgency: Urgency, at: datetime) -> Callable[[Connection], None]:
+def call_again(case: Case, urgency: Urgency, at: datetime) -> Callable[[Connection], None]:
     """Whoever had it is told that it is theirs again; where it is urgent now, people are called."""
     who = f"staff:{case.owner_id}" if case.owner_id else f"department:{case.department}"
     subject = f"case:{case.id}:reopened:{case.attempt + 1}"

@@ -214,6 +214,7 @@ class Effects:
         form: Form = "text",
         target: str | None = None,
         survey: int | Insert | None = None,
+        report: Insert | None = None,
     ) -> Insert:
         """A message to the customer: on the transcript, and in the outbox in as many parts as the channel needs.
         Words in [[double brackets]] are filled when the rows they speak of are written."""
@@ -222,7 +223,9 @@ class Effects:
         if options:
             stored["buttons"] = [{"title": option.title, "payload": option.payload} for option in options]
         stored_value: Any = stored or None
-        if survey is not None:
+        if report is not None:
+            stored_value = Later(lambda: stored | {"report": report.id})
+        elif survey is not None:
             stored_value = Later(lambda: stored | {"survey": survey.id if isinstance(survey, Insert) else survey})
         message = self.record(author, text_value, data=stored_value, staff_id=staff_id, client_key=client_key)
         if isinstance(text_value, Later):

@@ -17,6 +17,13 @@ _PLACEHOLDERS = {
     "case_planned": ("number", "plan"),
     "case_asks": ("number", "question"),
     "case_resolved": ("number", "result"),
+    "case_apart": ("number", "promise"),
+    "remedy_promised": ("number", "remedy", "by"),
+    "remedy_approved": ("number", "remedy"),
+    "remedy_done": ("number", "remedy"),
+    "remedy_cancelled": ("number", "remedy", "reason"),
+    "remedy_apology": ("number", "apology"),
+    "case_split": ("number", "other", "promise"),
 }
 
 
@@ -39,6 +46,15 @@ class Notices:
     case_planned: Words
     case_asks: Words
     case_resolved: Words
+    case_apart: Words
+    case_apart_order: Words
+    case_apart_already: Words
+    case_split: Words
+    remedy_promised: Words
+    remedy_approved: Words
+    remedy_done: Words
+    remedy_cancelled: Words
+    remedy_apology: Words
 
 
 def load(path: Path) -> Notices:

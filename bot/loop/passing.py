@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
 from bot import typography
-from bot.cases import timeline
-from bot.cases.calendar import Calendar, is_open, office_time_between
-from bot.cases.departments import Departments
+from bot.cases import clocks, timeline
+from bot.cases.calendar import is_open, office_time_between
+from bot.cases.clocks import House
+from bot.cases.rules import MOVES
+from bot.loop.case_moves import ask_to_take, move, state_now
 from bot.loop.effects import Effects
 from bot.loop.notices import Notices
 from bot.loop.people import NoConversation, Refused
@@ -47,8 +50,7 @@ class Passing:
     database: Database
     turns: Turns
     notices: Notices
-    departments: Departments
-    calendar: Calendar
+    house: House
     patience: timedelta = timedelta(0)
 
     async def to_colleague(self, lane: str, agent: Agent, colleague: int, note: str) -> None:
@@ -71,7 +73,7 @@ class Passing:
 
     async def to_department(self, lane: str, agent: Agent, department: str, note: str) -> None:
         """Put the conversation in a department's queue, in the place of its arrival there. Raises NoSuchPlace."""
-        name = self.departments.names.get(department)
+        name = self.house.departments.names.get(department)
         if name is None:
             raise NoSuchPlace
 
@@ -80,15 +82,26 @@ class Passing:
             effects.own(new.owner, new.epoch, agent_id=None, queued_at=effects.now, department=department)
             data = {"staff": agent.name, "department": department}
             effects.record("system", "passed_on", data=data, staff_id=agent.id)
+            self._cases_too(effects, agent, department, note)
             _tell(effects, typography.said(self.notices.passed_on, lang := _language(effects), name=name.said(lang)))
             _note(effects, agent, note)
 
         await self._act(lane, decide)
 
+    def _cases_too(self, effects: Effects, agent: Agent, department: str, note: str) -> None:
+        """The conversation's open cases go with it: the department takes them, or returns them with a reason."""
+        talk, actor = effects.state.conversation, f"staff:{agent.id}"
+        for case in effects.state.cases:
+            elsewhere = talk is not None and case.conversation_id != talk.id
+            if elsewhere or case.department == department or "assigned" not in MOVES[state_now(effects, case)]:
+                continue
+            values: dict[str, Any] = {"department": department, "owner_id": None, "handed_at": effects.now}
+            move(effects, self.house, case, "assigned", "staff", actor=actor, reason=note, **values)
+            ask_to_take(effects, self.house, case, department, note or case.title, actor)
+
     async def take_back(self, lane: str, agent: Agent, message: int) -> str:
         """A reply of this agent that is still held does not go out. Its words, to be written anew. Raises TooLate."""
         talks, sent, said, cases = tables.conversations, tables.outbox, tables.messages, tables.cases
-        clocks = tables.deadlines
         now = self.turns.now()
 
         def work(connection: Connection) -> str:
@@ -108,10 +121,7 @@ class Passing:
             answered = (cases.c.conversation_id == found.conversation_id) & (cases.c.responded_at == found.created_at)
             reopened = update(cases).where(answered).values(responded_at=None, version=cases.c.version + 1)
             for case in connection.execute(reopened.returning(cases.c.id)).scalars().all():
-                met = (clocks.c.case_id == case) & (clocks.c.ended_at == found.created_at)
-                running = {"state": "running", "ended_at": None, "took_seconds": None, "next_at": now}
-                first = update(clocks).where(met, clocks.c.kind == "first_response", clocks.c.state == "met")
-                connection.execute(first.values(running))  # it goes on where it was: the next tick sees what is due
+                clocks.reopen(connection, case, "first_response", found.created_at, now)
                 values = {"case_id": case, "at": now, "actor": f"staff:{agent.id}", "kind": "response_taken_back"}
                 timeline.write(connection, [values])
             return str(found.text)
@@ -124,11 +134,11 @@ class Passing:
         """Conversations whose customers wait too long for the agent who has them go back to the queue, with an
         apology, in the order of their waiting; their number. Office time counts: nobody is gone because it is night."""
         now = self.turns.now()
-        if not self.patience or not is_open(self.calendar, now):
+        if not self.patience or not is_open(self.house.calendar, now):
             return 0
         found = 0
         for lane, epoch, since in await self.database.read(self._unanswered()):
-            if office_time_between(self.calendar, since, now) < self.patience:
+            if office_time_between(self.house.calendar, since, now) < self.patience:
                 continue
 
             def decide(state: LaneState, effects: Effects, epoch: int = epoch) -> None:

@@ -20,7 +20,7 @@ from bot.loop.effects import Effects
 from bot.loop.events import LoopEvent, TimerDue, Undelivered
 from bot.loop.notices import Notices
 from bot.loop.state import TAP, Heard, LaneState
-from bot.loop.talking import Talking
+from bot.loop.talking import APART, Talking
 from bot.loop.turn import Later
 from bot.takeover.rules import Doing, Owner, bot_may
 from channels.base import Button, Capabilities, Comment, Consent, Media, Receipt, Tap, Text, option_numbers
@@ -226,6 +226,10 @@ class Conversations:
             return
         if effects.capabilities.toasts and event.handle:
             effects.send(str(button["title"]), kind="notice", form="toast", target=event.handle)
+        report = effects.state.reports.get((message.data or {}).get("report", 0))
+        if report is not None and str(payload).startswith(APART):
+            self.talking.apart(effects, report, at)
+            return
         if effects.owner != "agent":  # the bot never talks over a person; the tap is on the transcript
             await self.talking.tap(effects, str(payload), str(button["title"]), at)
 

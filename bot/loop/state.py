@@ -18,7 +18,7 @@ from bot.loop.events import LoopEvent, TimerDue, Undelivered, decode, place_of
 from channels.base import Comment, Tap, Text
 from storage import tables
 from storage.prepared import as_prepared
-from storage.records import Address, Case, Contact, Conversation, Incoming, Message, Survey, Timer
+from storage.records import Address, Case, Contact, Conversation, Incoming, Message, Report, Survey, Timer
 from storage.sets import among, one_of, other_than
 from storage.types import UtcDateTime
 
@@ -56,6 +56,7 @@ class LaneState:
     cases: list[Case] = field(default_factory=list)  # those still worked on, the newest first
     named: dict[int, Case] = field(default_factory=dict)  # others that somebody speaks of
     messages: dict[int, Message] = field(default_factory=dict)
+    reports: dict[int, Report] = field(default_factory=dict)  # what joined a case, and whose button was tapped
     timers: dict[int, Timer] = field(default_factory=dict)
     last_options: Message | None = None
     queue_position: int | None = None
@@ -204,6 +205,14 @@ def _dialogue(
                 state.messages[message.id] = message
     for timer in _all(connection, _TIMERS, timers, Timer):
         timers[timer.id].timers[timer.id] = timer
+    reported: dict[int, LaneState] = {}
+    for state in states.values():
+        for message in (*state.messages.values(), *((state.last_options,) if state.last_options else ())):
+            report = (message.data or {}).get("report")
+            if isinstance(report, int):
+                reported[report] = state
+    for found in _all(connection, _REPORTS, reported, Report):
+        reported[found.id].reports[found.id] = found
     wanted = {survey: state for state in states.values() for survey in surveys if survey not in state.surveys}
     for state in states.values():
         for survey in _surveys_named(state):
@@ -323,6 +332,7 @@ _AHEAD = (
 )
 _MESSAGES = Message.select().where(one_of(tables.messages.c.id, "ids"))
 _TIMERS = Timer.select().where(one_of(tables.timers.c.id, "ids"))
+_REPORTS = Report.select().where(one_of(tables.case_reports.c.id, "ids"))
 _SURVEYS = Survey.select().where(one_of(tables.surveys.c.id, "ids"))
 _OPEN_CASES = (
     Case.select()

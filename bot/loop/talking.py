@@ -14,6 +14,7 @@ from bot.engine.payload import parse as parse_payload
 from bot.knowledge.index import Found
 from bot.loop.cases import Desk
 from bot.loop.effects import HIGH_VALUE, Effects, Kind, Option
+from bot.loop.notices import Notices
 from bot.loop.state import LaneState
 from bot.surveys.definitions import Surveys
 from bot.surveys.scales import nearest
@@ -22,7 +23,10 @@ from bot.takeover.rules import Ownership
 from nlu.understanding import Entity, Intent, Language, Sentiment, Understanding, Urgency
 from storage import tables
 from storage.changes import Insert
-from storage.records import Case
+from storage.records import Case, Report
+
+APART = "/something_else"
+"""The payload of the button that says: what just joined a case is another matter."""
 
 MAY_BE_A_QUESTION = frozenset({"ask_question", "nlu_fallback", "out_of_scope"})
 """Intents for which the knowledge base is asked as well: a greeting needs no search."""
@@ -50,6 +54,7 @@ class Talking:
     answers: Answers
     desk: Desk
     surveys: Surveys
+    notices: Notices
     company: str
     _hours: dict[tuple[Language, int], dict[str, Any]] = field(default_factory=dict)
 
@@ -106,6 +111,21 @@ class Talking:
         message = UserMessage(hit.question, "ask_question", 1.0, [], {"earful": facts}, channel, "preview")
         return list((await self.engine.turn(None, message)).responses)
 
+    def apart(self, effects: Effects, report: Report, at: datetime) -> None:
+        """A tap on "something else": what joined a case becomes one of its own, once, whoever has the conversation."""
+        language = cast(Language, effects.language)
+        if report.split_into is not None:
+            effects.say(self.notices.case_apart_already.said(language), kind="notice")
+            return
+        urgency = cast(Urgency, report.urgency)
+        self.desk.apart(effects, report, at, actor="customer")
+        words = self.notices.case_apart.said(
+            language, number="[[case_number]]", promise=self.desk.promise(urgency, at, language)
+        )
+        if "order_number" not in report.fields:
+            words += ("" if language == "zh" else " ") + self.notices.case_apart_order.said(language)
+        effects.say(words, kind="notice")
+
     def hand_off(self, effects: Effects, reason: str, at: datetime) -> bool:
         """Give the conversation to a person; False if it is with one, or waits, already."""
         now = ownership(effects)
@@ -141,11 +161,13 @@ class Talking:
         for command in turn.commands:
             _COMMANDS[command["command"]](self, effects, command, understood, at)
         handed_over = any(command["command"] == "hand_off" for command in turn.commands)
+        joined = next((c for c in effects.changes if isinstance(c, Insert) and c.table is tables.case_reports), None)
         for response in turn.responses:
             options = [Option(button.title, button.payload) for button in response.buttons]
             # What is said while handing over is no reply that a takeover should stop.
             kind: Kind = "notice" if handed_over else "reply"
-            effects.say(response.text, options, kind=kind)
+            report = joined if any(option.payload.startswith(APART) for option in options) else None
+            effects.say(response.text, options, kind=kind, report=report)
 
     # ---- facts ----
 
@@ -166,9 +188,14 @@ class Talking:
                     "state": case.state,
                     "title": case.title,
                     "urgency": case.urgency,
+                    "nature": case.nature,
+                    "aspect": case.aspect,
+                    "order": case.fields.get("order_number"),
+                    "told_at": (case.reported_at or case.opened_at).isoformat(),
                 }
                 for case in state.cases
             ],
+            "current": numbers.number(current.id) if (current := self.desk.current(effects)) else None,
             "other_cases": [
                 {"number": numbers.number(case.id), "state": _standing(state, case), "title": case.title}
                 for case in state.named.values()
@@ -220,6 +247,11 @@ class Talking:
             at=at,
         )
 
+    def _join_case(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
+        told = {name: body[name] for name in ("summary", "nature", "aspect", "urgency", "fields")}
+        if not self.desk.join(effects, body["case_no"], at, **told):  # it is settled since: nothing told is lost
+            self._open_case(effects, body, understood, at)
+
     def _update_case(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
         self.desk.complete(effects, body["fields"], body.get("note"), at)
 
@@ -268,6 +300,7 @@ class Talking:
 Command = Callable[[Talking, Effects, dict[str, Any], Understanding, datetime], None]
 _COMMANDS: dict[str, Command] = {
     "open_case": Talking._open_case,
+    "join_case": Talking._join_case,
     "update_case": Talking._update_case,
     "withdraw_case": Talking._withdraw_case,
     "hand_off": Talking._hand_off,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 from bot.api.episodes import EpisodeIn, person, places
 from bot.app import opened
 from bot.cases import numbers
+from bot.cases.remedies import RemedyRefused
 from bot.cases.tasks import TaskRefused
 from bot.clock import ManualClock
 from bot.loop.case_moves import IllegalMove
@@ -137,7 +138,7 @@ class _Player:
                 case _:
                     known = "claim, reply, hand_back, requeue or resolve"
                     raise self._wrong(step, f"an agent can {known}, and with a case {', '.join(casework.ACTS)}")
-        except (Refused, IllegalMove, CaseRefused, TaskRefused) as refused:
+        except (Refused, IllegalMove, CaseRefused, TaskRefused, RemedyRefused) as refused:
             self.said.append({"step": step.number, "refused": refused.code, "said": refused.said("en")})
 
     async def _api(self, step: Step) -> None:
@@ -227,6 +228,7 @@ def _written(connection: Connection) -> dict[str, Any]:
         "knowledge": rows(select(known).where(known.c.helpful + known.c.unhelpful > 0)),
         "deadlines": rows(select(tables.deadlines).order_by(tables.deadlines.c.id)),
         "tasks": rows(select(tables.case_tasks).order_by(tables.case_tasks.c.id)),
+        "remedies": rows(select(tables.case_remedies).order_by(tables.case_remedies.c.id)),
         "alerts": rows(select(tables.alerts).order_by(tables.alerts.c.id)),
         "timeline": rows(select(tables.case_events).order_by(tables.case_events.c.id)),
         "contacts": rows(select(tables.contacts).order_by(tables.contacts.c.id)),
