@@ -84,6 +84,7 @@ inbox = _table(
     _when("received_at", nullable=False),
     _when("tried_at"),  # by itself, after it was left behind or failed
     UniqueConstraint("channel", "account", "dedupe_key"),
+    Index("ix_inbox_dead", "id", postgresql_where=text("state = 'dead'"), sqlite_where=text("state = 'dead'")),
     Index("ix_inbox_new", "lane", "id", postgresql_where=text("state = 'new'"), sqlite_where=text("state = 'new'")),
 )
 

@@ -230,6 +230,8 @@ class Fleet:
             f'log_level = "error"\n[channels.telegram.main]\ntoken = "{TOKEN}"\nsecret_token = "{SECRET}"\n'
             f'api_base = "{api_base}"\n' + (lines or "rate = 10000.0\nrate_per_chat = 1000.0\n")
         )
+        self.code: dict[str, Path] = {}
+        """Where the program of a process lies, if it is another version."""
         self.ports: dict[str, int] = {}
         self.running: dict[str, Process] = {}
 
@@ -247,7 +249,7 @@ class Fleet:
             "--port",
             str(port),
             cwd=self._place,
-            env=self._environment,
+            env=self._environment | ({"PYTHONPATH": str(self.code[name])} if name in self.code else {}),
             stdout=asyncio.subprocess.PIPE,
             stderr=(self._place / f"{name}.txt").open("ab"),
         )
@@ -277,7 +279,7 @@ class Customers:
     """People who write one message after another, each repeated until a gateway accepts it, as Telegram does."""
 
     def __init__(self, telegram: FakeTelegram, ports: Sequence[int], rng: random.Random, chats: range) -> None:
-        self._ports = list(ports)
+        self.ports = list(ports)
         self._rng = rng
         self._chats = chats
         self._telegram = telegram
@@ -304,7 +306,7 @@ class Customers:
                 await asyncio.sleep(self._rng.random() * 2 * pause)
 
     async def _post(self, http: aiohttp.ClientSession, update: dict[str, object]) -> bool:
-        url = f"http://127.0.0.1:{self._rng.choice(self._ports)}/hooks/telegram/main"
+        url = f"http://127.0.0.1:{self._rng.choice(self.ports)}/hooks/telegram/main"
         try:
             async with http.post(url, json=update, headers={"X-Telegram-Bot-Api-Secret-Token": SECRET}) as answer:
                 return answer.status == 200

@@ -15,6 +15,7 @@ from storage.database import Database
 
 T = TypeVar("T")
 SMS = "+8613800138000"
+WATCHES, MESSAGES = (tables.metadata.tables[name] for name in ("care_watches", "care_messages"))
 
 
 @pytest.fixture
@@ -75,6 +76,44 @@ async def test_a_stranger_who_wrote_before_is_known_with_all_that_was_said(place
     assert (line["action"], line["subject"]) == ("address_moved", f"contact:{contact['id']}")
     assert line["actor"] == "api:EARFUL_API_TOKEN"
     assert line["detail"]["anonymous"] is True
+
+
+async def test_a_stranger_who_is_to_be_called_and_was_decided_on_as_well_becomes_the_customer(place: Place) -> None:
+    """Both had their turn in a scheduled survey: the customer's own stands, the other stays on record; whatever else
+    hangs on the stranger goes with them."""
+    await post(place, episode("e1"))
+    [customer] = await place.rows(tables.contacts)
+    await place.say("hello", "42")
+    stranger = next(row["id"] for row in await place.rows(tables.contacts) if row["id"] != customer["id"])
+    now = place.clock.now()
+
+    def work(connection: Connection) -> None:
+        turn = {"definition": "relationship", "period": "2026Q1", "state": "suppressed", "created_at": now}
+        for contact, reason in ((customer["id"], "sampled_out"), (stranger, "no_address")):
+            connection.execute(insert(tables.surveys).values(turn | {"contact_id": contact, "reason": reason}))
+        task = {
+            "kind": "call_back",
+            "department": "hub",
+            "required": "Call",
+            "state": "waiting",
+            "made_by": "interview:1",
+        }
+        connection.execute(insert(tables.case_tasks).values(task | {"contact_id": stranger, "made_at": now}))
+        alert = {"kind": "call_back", "subject": "task:1", "audience": "supervisor", "at": now}
+        connection.execute(insert(tables.alerts).values(alert | {"contact_id": stranger}))
+        for contact, reason in ((customer["id"], None), (stranger, "low_ratings")):
+            connection.execute(insert(WATCHES).values(contact_id=contact, reason=reason))
+        note = {"key": "welcome", "occasion": "once", "state": "sent", "due_at": now, "created_at": now}
+        connection.execute(insert(MESSAGES).values(note | {"contact_id": stranger}))
+
+    await place.database.write(work)
+    await post(place, episode("e2", addresses=[address("chat", "42")]))
+    assert [row["id"] for row in await place.rows(tables.contacts)] == [customer["id"]]
+    assert [row["reason"] for row in await place.rows(WATCHES)] == [None]
+    for table in (tables.surveys, tables.case_tasks, tables.alerts, WATCHES, MESSAGES):
+        assert {row["contact_id"] for row in await place.rows(table)} == {customer["id"]}
+    turns = [(row["reason"], row["period"]) for row in await place.rows(tables.surveys) if row["reason"]]
+    assert turns == [("sampled_out", "2026Q1"), ("no_address", None)]
 
 
 async def test_a_stranger_with_another_address_stays_somebody(place: Place) -> None:

@@ -52,7 +52,9 @@ def test_the_words_of_a_button_are_that_rating(text: str) -> None:
             "   ",
             "?",
             "🙏",
-            "我要买5个",
+            "我要买50个",
+            "我要买5个苹果手机",
+            "5 of my friends came",
             "订单号 20411234",
             "2024112101",
             "-5",
@@ -68,6 +70,12 @@ def test_the_words_of_a_button_are_that_rating(text: str) -> None:
 def test_what_is_not_a_rating_is_not_taken_for_one(text: str) -> None:
     """Thanks, wishes, orders, amounts and noise go the way of every other message."""
     assert parse(text) is None
+
+
+@pytest.mark.parametrize("text", ["我要买5个", "来两份", "５件。", "5 pieces", "I want 3 of those", "order 5 boxes"])
+def test_a_quantity_that_could_be_a_rating_is_ambiguous(text: str) -> None:
+    """Five of something, while five stars are open: asked back, never counted."""
+    assert parse(text) == Ambiguous(RATING)
 
 
 @pytest.mark.parametrize("text", ["0", "6", "10", "100", "８"])

@@ -65,7 +65,7 @@ class RowError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Row:
     """`line` is that of the file, as an editor or a spreadsheet counts. `cells` by our column names, empty ones out;
-    `told`: all of it as it stands there."""
+    `told`: all of it as it stands there, up to the last cell that is filled."""
 
     line: int
     cells: Mapping[str, Any]
@@ -89,7 +89,7 @@ def rows_of(
             for name, cell in zip(names, cells, strict=False)
             if name is not None and cell is not None and str(cell).strip()
         }
-        yield Row(line, found, cells)
+        yield Row(line, found, _filled(cells))
     if names is None:
         raise FileError(f"{path.name} is empty: its first row names the columns, at least {', '.join(needed)}", "empty")
 
@@ -97,7 +97,7 @@ def rows_of(
 def heading(path: Path) -> list[str]:
     """The names of the columns as the file has them, also of those that mean nothing to us. Raises FileError."""
     first = (cells for _, cells in _lines(path) if any(str(cell).strip() for cell in cells if cell is not None))
-    return [written(cell) for cell in next(first, ())]
+    return [written(cell) for cell in _filled(next(first, ()))]
 
 
 def written(cell: Any) -> str:
@@ -195,6 +195,12 @@ def _column(place: tuple[int | str, ...]) -> str:
 
 
 # ---- the file ----
+
+
+def _filled(cells: Sequence[Any]) -> Sequence[Any]:
+    """Without the empty ones at the end, of which a workbook has as many as we look at."""
+    last = max((place for place, cell in enumerate(cells, start=1) if cell not in (None, "")), default=0)
+    return cells[:last]
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, UniqueConstraint, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nlu.understanding import Language
 from storage.records import Address, Contact
 from storage.sets import one_of
-from storage.tables import addresses, alerts, audit, case_tasks, cases, contacts, conversations, episodes, surveys
+from storage.tables import addresses, audit, cases, contacts, conversations, metadata, surveys
 
 Place = tuple[str, str, str]
 """(channel, account, address)"""
@@ -118,6 +118,7 @@ def _move(
         .values(contact_id=new, version=conversations.c.version + 1)
     )
     if former is not None and anonymous:
+        _decided_twice(connection, old, new)
         there = surveys.c.address_id.in_(address_ids) | surveys.c.conversation_id.in_(ids)
         connection.execute(update(surveys).where(surveys.c.contact_id == old, there).values(contact_id=new))
         connection.execute(
@@ -142,12 +143,27 @@ def _move(
     return [row[1] for row in talks]
 
 
+def _decided_twice(connection: Connection, old: int, new: int) -> None:
+    """Of a scheduled survey's period both were decided on: the customer's own decision stands for it, and the other
+    stays on record without it."""
+    own = surveys.alias()
+    same = select(own.c.id).where(
+        own.c.contact_id == new, own.c.definition == surveys.c.definition, own.c.period == surveys.c.period
+    )
+    connection.execute(
+        update(surveys)
+        .where(surveys.c.contact_id == old, surveys.c.period.is_not(None), same.exists())
+        .values(period=None)
+    )
+
+
 def _part_with(connection: Connection, former: Contact, new: int) -> None:
     """An anonymous contact without an address left was this person: what it still has is theirs, and it is gone."""
     left = select(addresses.c.id).where(addresses.c.contact_id == former.id).limit(1)
     if connection.execute(left).first() is not None:
         return
-    for table in (conversations, episodes, surveys, cases, case_tasks, alerts):
+    for table in _THEIRS:
+        _give_way(connection, table, former.id, new)
         connection.execute(update(table).where(table.c.contact_id == former.id).values(contact_id=new))
     person = Contact.one(connection, contacts.c.id == new)
     told = {
@@ -160,6 +176,14 @@ def _part_with(connection: Connection, former: Contact, new: int) -> None:
     connection.execute(delete(contacts).where(contacts.c.id == former.id))
 
 
+def _give_way(connection: Connection, table: Table, old: int, new: int) -> None:
+    """Where there may be one for a contact, the customer's own stands."""
+    for names in _ONE_EACH.get(table.name, ()):
+        own = table.alias()
+        same = select(own.c.id).where(own.c.contact_id == new, *(own.c[name] == table.c[name] for name in names))
+        connection.execute(delete(table).where(table.c.contact_id == old, same.exists()))
+
+
 def _upsert(dialect: Any) -> Any:
     """What is not told stays. It takes the row's lock in any case: two reports of one customer are worked one after
     the other."""
@@ -170,6 +194,21 @@ def _upsert(dialect: Any) -> Any:
     return changed.returning(contacts.c.id)
 
 
+_THEIRS = tuple(
+    table
+    for table in metadata.sorted_tables
+    if table is not addresses and any(key.column.table is contacts for key in table.foreign_keys)
+)
+"""Where something is somebody's: all of it goes with them."""
+_ONE_EACH = {
+    table.name: [
+        [column.name for column in rule.columns if column.name != "contact_id"]
+        for rule in table.constraints
+        if isinstance(rule, UniqueConstraint) and "contact_id" in rule.columns
+    ]
+    for table in _THEIRS
+}
+"""Of those with which there may be one for a contact, what tells them apart."""
 _TOLD = ("name", "language", "segment", "revenue")
 _DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 _UPSERT = {name: _upsert(dialect) for name, dialect in _DIALECTS.items()}

@@ -30,6 +30,7 @@ _PAGES = Path(__file__).parent / "pages"
 _DOORS = ("sign_in", "password", "name")
 _ELSEWHERE = frozenset(
     (
+        "dead",
         *("account", "admin", "channels", "day", "entry", "figures", "house", "name", "password", "replies", "sheet"),
         *("surveys", "tokens", "unasked", "unasked_why", "offline", "cases"),
         *("case", "case_act", "case_why", "case_event", "case_actor", "task_kind", "task_state", "task_act"),

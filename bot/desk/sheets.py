@@ -24,6 +24,7 @@ _PAGES = (
     ("/desk/admin", "admin", ("admin",)),
     ("/desk/admin/channels", "channels", ("admin",)),
     ("/desk/admin/tokens", "tokens", ("admin",)),
+    ("/desk/admin/dead-letters", "dead", ("admin",)),
     ("/desk/admin/replies", "replies", ("supervisor", "admin")),
     ("/desk/admin/knowledge", "knowledge", ("supervisor", "admin")),
     ("/desk/admin/house", "house", ("admin",)),
@@ -96,6 +97,11 @@ def ticking(request: web.Request) -> Any:
     )
 
 
+def paths() -> list[str]:
+    """Where the sheets are."""
+    return [path for path, _, _ in _PAGES]
+
+
 def back(request: web.Request, path: str, done: str) -> web.HTTPSeeOther:
     """To the sheet again, which says what was done."""
     return web.HTTPSeeOther(f"{path}?done={done}")
@@ -104,5 +110,5 @@ def back(request: web.Request, path: str, done: str) -> web.HTTPSeeOther:
 def done(request: web.Request) -> str:
     """What was done, if the sheet was come back to."""
     what = request.query.get("done", "")
-    known = ("saved", "removed", "disabled", "sent", "revoked")
+    known = ("saved", "removed", "disabled", "sent", "replayed", "revoked")
     return said(f"done.{what}", language_of(request)) if what in known else ""

@@ -63,7 +63,7 @@ async def not_asked(request: web.Request, room: Room, member: Member) -> web.Str
 
     def work(connection: Connection) -> tuple[Any, list[Any]]:
         found = covered.coverage(connection, since, None, volunteered)
-        return found, _rows(connection, wanted, since, volunteered)
+        return found, unasked(connection, wanted, since, volunteered)
 
     groups, rows = await service.database.read(work)
     shown = {group: line for group, line in groups.items() if wanted.survey in ("", group.definition)}
@@ -108,7 +108,7 @@ def _wanted(request: web.Request) -> Wanted:
 # ---- the records ----
 
 
-def _rows(connection: Connection, wanted: Wanted, since: datetime, volunteered: list[str]) -> list[Any]:
+def unasked(connection: Connection, wanted: Wanted, since: datetime, volunteered: list[str]) -> list[Any]:
     """Those that were not put, the latest first; one more than a page, to know whether there are others."""
     s = surveys.c
     where = [NOT_PUT, s.created_at >= since, s.definition.not_in(volunteered)]

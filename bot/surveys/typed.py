@@ -23,6 +23,15 @@ RatingReader = Callable[[str, int | None], float | None]
 # A number and nothing else, but for a full stop, an exclamation mark, or the frame of a keycap emoji. A longer number
 # is that of a case or an order, not a rating.
 _SEVERAL = re.compile(r"\s*\d{1,2}(?:\s*[,，、;；+和&\s]\s*\d{1,2})+\s*[.。!！]?\s*")
+# As many of something as the scale has values for: an order, perhaps, or "5" with a word too much.
+_COUNTERS = "个件份盒箱台只瓶双条套包袋本张杯斤"
+_QUANTITY = re.compile(
+    rf"\s*(?:我?(?:想要|想买|要买|再来|要|买|来|订|拿))?\s*(\d{{1,2}}|[一两二三四五六七八九十])\s*[{_COUNTERS}]\s*[.。!！]?\s*"
+    r"|\s*(?:(?:i want|i need|i'd like|i would like|give me|order|buy)\s+)?(\d{1,2})\s+"
+    r"(?:pieces?|pcs|items?|units?|boxes|packs?|of (?:them|those|these))\s*[.!]?\s*",
+    re.IGNORECASE,
+)
+_NUMERALS = {sign: value for value, sign in enumerate("一二三四五六七八九十", start=1)} | {"两": 2}
 _BARE_NUMBER = re.compile(r"\s*(\d{1,3})\ufe0f?\u20e3?\s*[.。!！~]*\s*")
 
 
@@ -54,6 +63,8 @@ def parse_answer(
         return Ambiguous(question) if found is None else Answer(question, found)
     if (labelled := _label(offered, text)) is not None:
         return Answer(question, labelled)
+    if isinstance(asked, Scale) and _quantity(text) in {option.typed for option in offered}:
+        return Ambiguous(question)
     if plain(text) in definition.not_answers:
         return None
     if not isinstance(asked, Scale):
@@ -65,6 +76,15 @@ def parse_answer(
         return None
     stated = min(100.0, max(0.0, stated))
     return Answer(RATING, str(nearest(asked, stated)), stated=stated)
+
+
+def _quantity(text: str) -> str | None:
+    """How many of something are asked for, if that is all that is said."""
+    found = _QUANTITY.fullmatch(unicodedata.normalize("NFKC", text))
+    if found is None:
+        return None
+    said = found[1] or found[2]
+    return str(_NUMERALS.get(said) or int(said))
 
 
 def _several(definition: Definition, asked: Question, offered: list[Option], text: str) -> Answer | Ambiguous | None:

@@ -1,0 +1,17 @@
+"""Dead letters are found without reading the inbox."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    op.create_index(
+        "ix_inbox_dead",
+        "inbox",
+        ["id"],
+        postgresql_where=sa.text("state = 'dead'"),
+        sqlite_where=sa.text("state = 'dead'"),
+    )
