@@ -101,8 +101,8 @@ async def test_a_stranger_who_is_to_be_called_and_was_decided_on_as_well_becomes
         connection.execute(insert(tables.case_tasks).values(task | {"contact_id": stranger, "made_at": now}))
         alert = {"kind": "call_back", "subject": "task:1", "audience": "supervisor", "at": now}
         connection.execute(insert(tables.alerts).values(alert | {"contact_id": stranger}))
-        for contact, reason in ((customer["id"], None), (stranger, "low_ratings")):
-            connection.execute(insert(WATCHES).values(contact_id=contact, reason=reason))
+        watched = [{"contact_id": customer["id"], "reason": None}, {"contact_id": stranger, "reason": "low_ratings"}]
+        connection.execute(insert(WATCHES), watched)
         note = {"key": "welcome", "occasion": "once", "state": "sent", "due_at": now, "created_at": now}
         connection.execute(insert(MESSAGES).values(note | {"contact_id": stranger}))
 
