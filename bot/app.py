@@ -47,6 +47,7 @@ from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations, Understands
 from bot.loop.relationships import Relationships
+from bot.loop.relearning import Relearning
 from bot.loop.remedying import Remedying
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
@@ -68,7 +69,7 @@ from bot.web.live import Live
 from bot.web.server import application
 from channels.base import Adapter, Capabilities
 from channels.http import Http
-from nlu import model, stages
+from nlu import model, rasa_data
 from nlu.apart import Apart
 from nlu.encoders import available
 from nlu.rating import rating
@@ -189,6 +190,7 @@ class Mind:
     closer: Closer | None = None
     patience: float | None = PATIENCE  # seconds that a reply waits for `closer`; None where no customer waits
     typed_rating: Callable[[str, int | None], float | None] = rating
+    relearning: Relearning | None = None
     counts: dict[str, int] = field(default_factory=dict)  # what became of calls to other engines
 
 
@@ -200,17 +202,20 @@ def local_mind(
     *,
     encoders: bool = False,
 ) -> Mind:
-    """All of it on this machine; models are kept in `models`. With `encoders` it looks twice, where they are installed
-    and were trained for this content: Earful's own comes so, an operator's with `earful nlu train`. `index`: of the
-    knowledge base, where it is built already."""
-    trained = model.load_or_train(content.training, models)
-    closer = None
-    if encoders and stages.load(trained, content.training, models) is not None:
-        closer = Apart(content.training, models)
-    elif encoders and available():
-        log.info("encoders are installed, but not trained for this content: run `earful nlu train`")
+    """All of it on this machine; models are kept in `models`. With `encoders` it looks twice, where they are installed,
+    as soon as they are trained for this content: Earful's own comes so, an operator's is trained in the background.
+    `index`: of the knowledge base, where it is built already."""
+    data = model.learned(content.training, models)
+    local = LocalModel(model.load_or_train(data, models))
+    closer = Apart(data, models) if encoders and available() else None
     talks = Engine(content.assistant, executor())
-    return Mind(LocalModel(trained), talks, index or Index(articles(content.knowledge)), closer, patience)
+
+    def examples() -> rasa_data.TrainingData:
+        return model.learned(rasa_data.read(content.directory / "data" / "nlu"), models)
+
+    relearning = Relearning(local, data, examples, models, closer)
+    index = index or Index(articles(content.knowledge))
+    return Mind(local, talks, index, closer, patience, relearning=relearning)
 
 
 def wire(
@@ -238,6 +243,11 @@ def wire(
     library = library or Library(content.knowledge, mind.answers)
     talking = Talking(mind.talks, library, desk, content.surveys, content.notices, settings.company)
     by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
+    closer_look = CloserLook(mind.closer, mind.patience) if mind.closer else None
+    if closer_look is not None:
+        library.ask(closer_look)
+    if mind.relearning is not None:
+        mind.relearning.look_of = closer_look
     policy = Conversations(
         clock=clock,
         understands=mind.understands,
@@ -249,7 +259,7 @@ def wire(
         language="en" if settings.language == "en" else "zh",
         text_limit=settings.text_limit,
         capabilities_of=lambda channel: by_channel.get(channel, GONE),
-        closer_look=CloserLook(mind.closer, mind.patience) if mind.closer else None,
+        closer_look=closer_look,
     )
 
     delivery = Delivery(
@@ -311,6 +321,7 @@ def wire(
         figures=figures,
         counts=mind.counts,
         library=library,
+        relearning=mind.relearning,
     )
 
 

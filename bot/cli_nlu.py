@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -60,26 +61,82 @@ def _write(model: Any, batch: list[str]) -> None:
 
 
 @nlu.command("train")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Rasa NLU files to train on, instead of those of the assistant.",
+)
 @click.pass_context
-def nlu_train(context: click.Context) -> None:
-    """Train on the assistant's examples, and keep the models for the next start. Examples as Earful ships them are
-    trained already; with encoders installed, others take some 20 ms a sentence and two minutes."""
-    from nlu import stages  # noqa: PLC0415
+def nlu_train(context: click.Context, data: Path | None) -> None:
+    """Train on the assistant's examples and on what agents put right at the desk. A service that runs takes up what was
+    trained within seconds; models of before are kept. Examples as Earful ships them are trained already; with encoders
+    installed, others take some 20 ms a sentence and two minutes."""
+    from bot.knowledge.corrections import corrected  # noqa: PLC0415
+
+    settings = settings_of(context)
+
+    async def read() -> Any:
+        database = open_database(settings.database)
+        try:
+            await upgrade(database)
+            return await database.read(corrected)
+        finally:
+            await database.close()
+
+    with clear():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        _train(settings, asyncio.run(read()), data)
+
+
+@nlu.command("rollback")
+@click.pass_context
+def nlu_rollback(context: click.Context) -> None:
+    """Go back to the corrections of the training before; once more goes forward again. A service that runs takes it up
+    within seconds. (To go back to other examples, restore their files: their models are kept.)"""
+    from nlu.corrections import go_back  # noqa: PLC0415
+
+    settings = settings_of(context)
+    with clear():
+        before = go_back(settings.data_dir / "models")
+        if before is None:
+            raise click.ClickException("there is no training with other corrections to go back to")
+        _train(settings, before)
+
+
+def _train(settings: Any, said: Any, files: Path | None = None) -> None:
+    """Train with these corrections, the fast heads first: they serve while the encoders' heads are made."""
+    from nlu import corrections, model, stages  # noqa: PLC0415
     from nlu.rasa_data import read  # noqa: PLC0415
 
     started = time.perf_counter()
-    settings = settings_of(context)
-    with clear():
-        trained = _model(context)
-        data, models = read(settings.assistant_dir / "data" / "nlu"), settings.data_dir / "models"
-        closer = stages.load(trained, data, models) or stages.train(trained, data, models, progress=_told)
+    models = settings.data_dir / "models"
+    data = replace(read(files or settings.assistant_dir / "data" / "nlu"), corrections=tuple(said))
+    trained = model.load_or_train(data, models)
+    corrections.keep(models, data.corrections)
+    counted = f", with {len(data.corrections)} corrections" if data.corrections else ""
+    click.echo(f"The fast heads are ready after {time.perf_counter() - started:.1f} s{counted}.")
+    with _Bar() as bar:
+        closer = stages.load(trained, data, models) or stages.train(trained, data, models, progress=bar.told)
+    corrections.keep(models, data.corrections)  # a service that runs looks again
     stage = "" if closer is None else f", with {len(closer.stages)} encoders behind it"
     click.echo(f"The model is ready after {time.perf_counter() - started:.1f} s{stage}.")
 
 
-def _told(done: int, of: int) -> None:
-    end = "\n" if done == of else ""
-    click.echo(f"\rReading sentences: {100 * done // max(1, of)} %{end}", nl=False, err=True)
+class _Bar:
+    """How far the encoders have read."""
+
+    def __enter__(self) -> _Bar:
+        self._bar: Any = None
+        return self
+
+    def told(self, done: int, of: int) -> None:
+        if self._bar is None:
+            self._bar = click.progressbar(length=of, label="Reading sentences", file=sys.stderr)
+        self._bar.update(done - self._bar.pos)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
 
 
 @nlu.command("evaluate")
@@ -188,7 +245,7 @@ def _bound(written: str) -> tuple[str, float]:
 
 def _parser(context: click.Context, fast: bool) -> Any:
     """The whole cascade, where encoders are installed and trained; else, or if `fast`, the fast heads."""
-    from nlu import stages  # noqa: PLC0415
+    from nlu import model, stages  # noqa: PLC0415
     from nlu.rasa_data import read  # noqa: PLC0415
 
     settings = settings_of(context)
@@ -196,8 +253,9 @@ def _parser(context: click.Context, fast: bool) -> Any:
     if fast:
         return trained
     with clear():
-        data = read(settings.assistant_dir / "data" / "nlu")
-        return stages.load(trained, data, settings.data_dir / "models") or trained
+        models = settings.data_dir / "models"
+        data = model.learned(read(settings.assistant_dir / "data" / "nlu"), models)
+        return stages.load(trained, data, models) or trained
 
 
 def _model(context: click.Context) -> Any:
@@ -206,4 +264,5 @@ def _model(context: click.Context) -> Any:
 
     settings = settings_of(context)
     with clear():
-        return model.load_or_train(read(settings.assistant_dir / "data" / "nlu"), settings.data_dir / "models")
+        models = settings.data_dir / "models"
+        return model.load_or_train(model.learned(read(settings.assistant_dir / "data" / "nlu"), models), models)

@@ -47,6 +47,7 @@ class Content:
     knowledge: tuple[Entry, ...]
     indicators: Indicators = field(default_factory=Indicators)
     remedies: Remedies = remedies.DEFAULT
+    directory: Path = Path()
 
 
 def load(directory: Path) -> Content:
@@ -88,4 +89,4 @@ def load(directory: Path) -> Content:
     tree = read(partial(indicators.load, surveys=known), "indicators.yml")
     if problems:
         raise ContentError(problems)
-    return Content(**found, indicators=tree)  # type: ignore[arg-type] # whatever is None has left a problem
+    return Content(**found, indicators=tree, directory=directory)  # type: ignore[arg-type] # whatever is None has left a problem

@@ -53,6 +53,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             "timers": _again(TICK, service.timers.fire),
             "deadlines": _again(TICK, service.ticking.tick),
             **({"second-look": service.second_look.run()} if service.second_look.closer else {}),
+            **({"relearning": service.relearning.run()} if service.relearning else {}),
             "release": _again(RELEASE, _in_one(service, "release", service.passing.release)),
             "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),
             "paging": _again(TICK, service.paging.page),

@@ -25,6 +25,7 @@ from bot.loop.passing import Passing
 from bot.loop.people import People
 from bot.loop.policy import Conversations
 from bot.loop.relationships import Relationships
+from bot.loop.relearning import Relearning
 from bot.loop.remedying import Remedying
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
@@ -83,6 +84,7 @@ class Service:
     works: frozenset[str] = frozenset()
     """The tasks, by name, without which this process does not do its part."""
     counts: dict[str, int] = field(default_factory=dict)
+    relearning: Relearning | None = None
 
     def adapter(self, channel: str, account: str) -> Adapter[Any] | None:
         return self.adapters.get((channel, account))

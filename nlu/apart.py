@@ -20,10 +20,13 @@ from collections.abc import Collection, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from nlu import model, stages
+from nlu.apart_knowledge import Knowledge
 from nlu.blending import TASKS, Task
 from nlu.rasa_data import TrainingData
+from nlu.retrieval import Entry, Hit
 from nlu.understanding import Language, Understanding
 
 AT_ONCE = 4
@@ -35,8 +38,8 @@ NICE = 10
 
 
 class Apart:
-    """As `Refiner`, of a model that was trained for `data` and is kept in `models`. Blocks; threads may share it, and
-    take turns. A process that died is started again at the next question."""
+    """As `Refiner`, of a model that was trained for `data` and is kept in `models`; while there is none it is not
+    `ready`. Blocks; threads may share it, and take turns. A process that died is started again at the next question."""
 
     def __init__(self, data: TrainingData, models: Path) -> None:
         self._data = data
@@ -44,11 +47,24 @@ class Apart:
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._line: Connection | None = None
+        self._entries: tuple[Entry, ...] = ()
+        self._told = True
+        self.ready = stages.kept(data, models)
+
+    def become(self, data: TrainingData) -> None:
+        """Answer by what was trained for `data` from the next question on; by what there is, until that was trained.
+        Blocks while a question is answered."""
+        if not stages.kept(data, self._models):
+            return
+        with self._lock:
+            self._data = data
+            self._end()
+            self.ready = True
 
     def warm(self) -> None:
         """Start the process and wait until it is ready. Raises as `parse_many`."""
         with self._lock:
-            self._ask([], [], TASKS)
+            self._ask("parse", [], [], TASKS)
 
     def parse_many(
         self,
@@ -63,7 +79,19 @@ class Apart:
         for start in range(0, len(texts), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             with self._lock:
-                found += self._ask(texts[part], hints[part], needs)
+                found += self._ask("parse", list(texts[part]), list(hints[part]), tuple(needs))
+        return found
+
+    def know(self, entries: Sequence[Entry]) -> None:
+        """These are searched from now on, as soon as the process has read them: it does so while nobody asks."""
+        self._entries, self._told = tuple(entries), False
+
+    def search_many(self, texts: Sequence[str]) -> list[list[Hit] | None]:
+        """As `Hybrid.search_many`; None for each text while the entries are not read. Raises as `parse_many`."""
+        found: list[list[Hit] | None] = []
+        for start in range(0, len(texts), AT_ONCE):
+            with self._lock:
+                found += self._ask("search", list(texts[start : start + AT_ONCE]))
         return found
 
     def close(self) -> None:
@@ -73,15 +101,16 @@ class Apart:
         with self._lock:
             self._end()
 
-    def _ask(
-        self, texts: Sequence[str], languages: Sequence[Language | None], needs: Collection[Task]
-    ) -> list[Understanding]:
+    def _ask(self, *question: Any) -> list[Any]:
         try:
             line = self._line or self._start()
-            line.send((list(texts), list(languages), tuple(needs)))
+            if not self._told:
+                self._told = True
+                line.send(("know", self._entries))
+            line.send(question)
             if not line.poll(PATIENCE):
                 raise TimeoutError(f"no second look within {PATIENCE:g} s")
-            found: list[Understanding] = line.recv()
+            found: list[Any] = line.recv()
         except (OSError, EOFError):  # a TimeoutError is an OSError
             self._end()
             raise
@@ -94,6 +123,7 @@ class Apart:
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
         self._line = Connection(ours.detach())
         self._line.send((self._data, self._models))
+        self._told = not self._entries
         return self._line
 
     def _end(self) -> None:
@@ -115,9 +145,18 @@ def answer(line: Connection) -> None:
             return
         refiner.warm()
         os.nice(NICE)  # only now: the first who asks waits for it
+        knowledge = Knowledge([stage.encoder for stage in refiner.stages], models / "knowledge")
         while True:
-            texts, languages, needs = line.recv()
-            line.send(refiner.parse_many(texts, languages=languages, needs=needs))
+            if not line.poll(0) and knowledge.read_on():
+                continue
+            kind, given, *more = line.recv()
+            if kind == "know":
+                knowledge.know(given)
+            elif kind == "search":
+                line.send(knowledge.search_many(given))
+            else:
+                languages, needs = more
+                line.send(refiner.parse_many(given, languages=languages, needs=needs))
 
 
 if __name__ == "__main__":

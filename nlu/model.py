@@ -10,6 +10,7 @@ these two. An encoder joins at `Heads.scores`, to which it adds; the rest stays 
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,9 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nlu import cache, entities, language, lexicon, rating, sentiment, training, urgency, verdict
+from nlu import cache, corrections, entities, language, lexicon, rating, sentiment, training, urgency, verdict
 from nlu import seeds as seeds_of
 from nlu.calibration import Calibration
+from nlu.corrections import Correction
 from nlu.entities import Gazetteer
 from nlu.heads import Heads
 from nlu.lexicon import Hit, Lexicon
@@ -36,14 +38,19 @@ CONFIDENT = 0.35
 
 MOST_EVIDENCE = 6
 
+SAID = "✎"
+"""Before a piece of evidence: a person put these very words right."""
+
 CODE = (
     "calibration",
+    "corrections",
     "entities",
     "features",
     "heads",
     "normalise",
     "numerals",
     "rating",
+    "rating_words",
     "ridge",
     "sentiment",
     "training",
@@ -67,6 +74,8 @@ class Model:
     gazetteer: Gazetteer
     examples: dict[str, str]
     """Normalised example → intent: what was taught word for word is certain."""
+    corrected: dict[str, Correction]
+    """Normalised text → what people said that it means: that is certain too."""
 
     def parse(self, text: str, *, language: Language | None = None) -> Understanding:
         """What `text` says. `language` is what the customer was last heard in, for a text that shows none itself. Of a
@@ -86,7 +95,10 @@ class Model:
             verdict.fast(of_text, reading.leaning, bool(reading.cues), reading.blamed, self.heads)
             for of_text, reading in zip(scores, readings, strict=True)
         ]
-        return [self.conclude(*each) for each in zip(readings, verdicts, strict=True)]
+        return [
+            self.conclude(reading, found._replace(alarm=found.alarm - urgency.CAUTION[reading.language]))
+            for reading, found in zip(readings, verdicts, strict=True)
+        ]
 
     def read(self, given: Sequence[str], languages: Sequence[Language | None] | None = None) -> list[Reading]:
         """What word lists and rules find in each text, for `conclude`."""
@@ -129,7 +141,10 @@ class Model:
     def conclude(self, reading: Reading, found: verdict.Verdict) -> Understanding:
         """What a text comes to by what was read of it and the verdict on its scores."""
         text, hits, rated, named = reading.text, reading.hits, reading.rated, reading.named
-        graded = urgency.grade(found.alarm, found.score, found.natures[0])
+        said = self.corrected.get(text.strip()) if self.corrected else None
+        if said is not None:
+            found = verdict.corrected(found, said)
+        graded = (said and said.urgency) or urgency.grade(found.alarm, found.score, found.natures[0])
         emotions = sentiment.emotions(hits, found.label, self.lexicon)
         return Understanding(
             text=reading.whole,
@@ -143,7 +158,8 @@ class Model:
             urgency=graded,
             rating=rated.score if rated else None,
             entities=_placed(named, reading.shift) if reading.shift else named,
-            evidence=self._evidence(reading, found, graded == "urgent"),
+            evidence=(*_quoted(said), *self._evidence(reading, found, graded == "urgent"))[:MOST_EVIDENCE],
+            clipped=len(reading.written) < len(reading.whole),
         )
 
     def _intent(self, text: str, found: verdict.Verdict) -> Intent:
@@ -190,6 +206,7 @@ def train(data: TrainingData, seeds: Path | None = None) -> Model:
         heads=training.fit(words, data, seeds_of.load(words.aspects, folder), seeds_of.alerts(folder)).heads,
         gazetteer=training.gazetteer(words, data),
         examples=_examples(data, words),
+        corrected=_corrected(data, words),
     )
 
 
@@ -197,16 +214,39 @@ def load_or_train(data: TrainingData, cache_dir: Path) -> Model:
     """The model for `data`, shipped with Earful or from `cache_dir` if it was trained before by this very code and
     content, else trained and kept there. A damaged file is trained again; a folder that cannot be written costs the
     training at each start."""
-    name = f"nlu-{fingerprint(data)}.npz"
-    for folder in (SHIPPED, cache_dir):
-        if (kept := cache.load(folder / name)) is not None:
-            # What is whole, but not ours, is as good as damaged.
-            with suppress(KeyError, TypeError, ValueError, IndexError):
-                return _thawed(*kept, data)
+    if (found := kept(data, cache_dir)) is not None:
+        return found
     model = train(data)
     with suppress(OSError):
         save(model, data, cache_dir)
     return model
+
+
+def kept(data: TrainingData, cache_dir: Path) -> Model | None:
+    """As `load_or_train`, but None where it would train."""
+    name = f"nlu-{fingerprint(data)}.npz"
+    for folder in (SHIPPED, cache_dir):
+        if (found := cache.load(folder / name)) is not None:
+            # What is whole, but not ours, is as good as damaged.
+            with suppress(KeyError, TypeError, ValueError, IndexError):
+                return _thawed(*found, data)
+    return None
+
+
+def learned(data: TrainingData, models: Path) -> TrainingData:
+    """`data` with the corrections that the last training took."""
+    return replace(data, corrections=corrections.load(models))
+
+
+def packed(data: TrainingData, models: Path) -> bytes:
+    """What another process of ours needs to train."""
+    return pickle.dumps((data, models))
+
+
+def unpacked(given: bytes) -> tuple[TrainingData, Path]:
+    """What `packed` made: nothing that came from outside."""
+    data, models = pickle.loads(given)  # noqa: S301 - our parent process made it
+    return data, models
 
 
 def save(model: Model, data: TrainingData, directory: Path) -> None:
@@ -264,7 +304,16 @@ def _placed(found: Sequence[Entity], shift: int) -> tuple[Entity, ...]:
 
 
 def _examples(data: TrainingData, words: Lexicon) -> dict[str, str]:
-    return {normalise(text, words.table).strip(): name for name, texts in data.intents.items() for text in texts}
+    taught = corrections.taught(data.intents, data.corrections)
+    return {normalise(text, words.table).strip(): name for name, texts in taught.items() for text in texts}
+
+
+def _corrected(data: TrainingData, words: Lexicon) -> dict[str, Correction]:
+    return {normalise(each.text, words.table).strip(): each for each in data.corrections}
+
+
+def _quoted(said: Correction | None) -> tuple[str, ...]:
+    return () if said is None else (f"{SAID} {said.text[:_QUOTED]}",)
 
 
 def _frozen(model: Model) -> dict[str, Any]:
@@ -292,8 +341,9 @@ def _thawed(arrays: dict[str, Any], facts: dict[str, Any], data: TrainingData) -
     )
     if heads.weights.shape != (len(heads.vocabulary) + 2, heads.columns[-1].stop + 1):
         raise ValueError("the weights do not fit the vocabulary")
-    return Model(words, heads, training.gazetteer(words, data), _examples(data, words))
+    return Model(words, heads, training.gazetteer(words, data), _examples(data, words), _corrected(data, words))
 
 
 _SEAM = "\n"
+_QUOTED = 60
 _SO_SO = 60.0  # three stars: neither praise nor blame

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nlu import content
 from nlu.content import DataError
+from nlu.corrections import Correction
 
 __all__ = ["Annotation", "DataError", "TrainingData", "read"]
 
@@ -35,6 +36,8 @@ class TrainingData:
     lookups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     synonyms: dict[str, str] = field(default_factory=dict)
     """Surface in lower case → value."""
+    corrections: tuple[Correction, ...] = ()
+    """What people said that messages meant; no file has them (see nlu.corrections)."""
 
     @property
     def entities(self) -> frozenset[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import chain
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -65,26 +66,89 @@ def fit(
     weight: Floats | None = None,
     stiffness: float = 1.0,
     apart: bool = False,
+    kinds: Sequence[int] | None = None,
 ) -> Fit:
     """Heads for `targets` (texts by targets) over `texts` (vocabulary rows); `weight` says how much a text counts, and
-    `apart` is for `parts`."""
-    unit = [_unit(text, idf) for text in texts]
-    kernel = _gram(texts, unit, len(idf))
-    kernel += np.float32(BIAS * BIAS)
+    `apart` is for `parts`.
+
+    `kinds` tells texts apart that share few terms (the languages). Then K is a block for each kind, of the terms that
+    no other has, plus S S' of the shared ones, and by Woodbury's identity (K + D)^-1 = B^-1 - U (I + S'U)^-1 U' with
+    U = B^-1 S: the same answer, for two equal kinds in a quarter of the time."""
+    kind = np.zeros(len(texts), np.intp) if kinds is None else np.asarray(kinds, np.intp)
     ridge = np.full(len(texts), stiffness, np.float32) if weight is None else (stiffness / weight).astype(np.float32)
-    kernel[np.diag_indices_from(kernel)] += ridge
-    root = _inverse_root(kernel)
-    dual = root.T @ (root @ targets)
+    flat = _flat(texts, idf)
+    common, private = _parted(flat, kind, len(idf))
+    blocks = []
+    for each in np.unique(kind):
+        here = np.flatnonzero(kind == each)
+        inside = private & (kind[flat.text] == each)
+        kernel = _gram(
+            _Flat(np.searchsorted(here, flat.text[inside]), flat.term[inside], flat.value[inside]), len(here)
+        )
+        kernel[np.diag_indices_from(kernel)] += ridge[here]
+        blocks.append((here, _inverse_root(kernel)))
+
+    def solved(right: Floats) -> Floats:
+        found = np.empty_like(right)
+        for here, root in blocks:
+            found[here] = root.T @ (root @ right[here])
+        return found
+
+    spread = solved(common)
+    inner = np.linalg.inv(np.eye(common.shape[1]) + common.T.astype(np.float64) @ spread).astype(np.float32)
+    dual = solved(targets) - spread @ (inner @ (spread.T @ targets))
     unseen = targets.copy()
     for part in parts(len(texts), apart):
-        inside = root[part[0] :, part]  # above stand zeros
-        unseen[part] -= np.linalg.solve(inside.T @ inside, dual[part])
+        block = -(spread[part] @ inner @ spread[part].T)
+        for here, root in blocks:
+            at = np.flatnonzero(kind[part] == kind[here[0]])
+            if len(at):
+                of_kind = np.searchsorted(here, part[at])
+                inside = root[of_kind[0] :, of_kind]  # above stand zeros
+                block[at[:, None], at] += inside.T @ inside
+        unseen[part] -= np.linalg.solve(block, dual[part])
     weights = np.zeros((len(idf) + 1, targets.shape[1]), np.float32)
-    for place, text in enumerate(texts):
-        if text:
-            weights[text] += unit[place][:, None] * dual[place]
+    if len(flat.term):
+        starts = np.flatnonzero(np.append(True, flat.term[1:] != flat.term[:-1]))
+        weights[flat.term[starts]] = np.add.reduceat(flat.value[:, None] * dual[flat.text], starts)
     weights[-1] = BIAS * BIAS * dual.sum(axis=0)
     return Fit(weights, unseen.astype(np.float32))
+
+
+class _Flat(NamedTuple):
+    """All terms of all texts, term after term, and what each weighs in its text, whose length is 1."""
+
+    text: Places
+    term: Places
+    value: Floats
+
+
+def _flat(texts: Sequence[Sequence[int]], idf: Floats) -> _Flat:
+    counts = np.array([len(text) for text in texts], np.intp)
+    text = np.repeat(np.arange(len(texts)), counts)
+    term = np.fromiter(chain.from_iterable(texts), np.intp, counts.sum())
+    value = idf[term]
+    lengths = np.sqrt(np.bincount(text, value * value, minlength=len(texts)))
+    order = np.argsort(term, kind="stable")
+    value = (value / np.maximum(lengths, 1e-6)[text]).astype(np.float32)
+    return _Flat(text[order], term[order], value[order])
+
+
+def _parted(flat: _Flat, kind: Places, size: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """A column for each term that texts of several kinds have, and for the constant; and which of the terms are of one
+    kind alone."""
+    of = kind[flat.text]
+    least, most = np.full(size, len(kind)), np.full(size, -1)
+    np.minimum.at(least, flat.term, of)
+    np.maximum.at(most, flat.term, of)
+    shared = np.flatnonzero(least < most)
+    column = np.full(size, -1)
+    column[shared] = np.arange(len(shared))
+    at = column[flat.term]
+    found = np.zeros((len(kind), len(shared) + 1), np.float32)
+    found[:, -1] = BIAS
+    found[flat.text[at >= 0], at[at >= 0]] = flat.value[at >= 0]
+    return found, at < 0
 
 
 def _inverse_root(matrix: Floats) -> Floats:
@@ -129,31 +193,26 @@ def _lower_after(left: Floats, lower: Floats) -> Floats:
     return np.hstack([first + below, _lower_after(left[:, half:], lower[half:, half:])])
 
 
-def _unit(text: Sequence[int], idf: Floats) -> Floats:
-    values = idf[np.asarray(text, dtype=np.intp)]
-    return (values / max(float(np.sqrt(values @ values)), 1e-6)).astype(np.float32)
+def _gram(flat: _Flat, size: int) -> Floats:
+    """Cosines of all pairs of texts. Terms of many texts go through one dense product, the others pair by pair."""
+    starts = (
+        np.flatnonzero(np.append(True, flat.term[1:] != flat.term[:-1])) if len(flat.term) else np.zeros(0, np.intp)
+    )
+    counts = np.diff(np.append(starts, len(flat.term)))
+    common = np.repeat(counts > _COMMON, counts)
+    dense = np.zeros((size, int((counts > _COMMON).sum())), np.float32)
+    column = np.cumsum(counts > _COMMON) - 1
+    dense[flat.text[common], np.repeat(column, counts)[common]] = flat.value[common]
+    kernel = (dense @ dense.T).reshape(-1)
+    for count in range(1, _COMMON + 1):  # all terms of so many texts at once
+        at = starts[counts == count][:, None] + np.arange(count)
+        for some in np.array_split(at, 1 + at.size * count // _PAIRS) if len(at) else ():
+            text, value = flat.text[some], flat.value[some]
+            pairs = (text[:, :, None] * size + text[:, None, :]).reshape(-1)
+            np.add.at(kernel, pairs, (value[:, :, None] * value[:, None, :]).reshape(-1))
+    return kernel.reshape(size, size)
 
 
-def _gram(texts: Sequence[Sequence[int]], unit: Sequence[Floats], size: int) -> Floats:
-    """Cosines of all pairs. Terms of many texts go through one dense product, the others pair by pair."""
-    having: list[list[int]] = [[] for _ in range(size)]
-    values: list[list[float]] = [[] for _ in range(size)]
-    for place, (text, weights) in enumerate(zip(texts, unit, strict=True)):
-        for term, value in zip(text, weights.tolist(), strict=True):
-            having[term].append(place)
-            values[term].append(value)
-    common = [term for term in range(size) if len(having[term]) > _COMMON]
-    dense = np.zeros((len(texts), len(common)), np.float32)
-    for column, term in enumerate(common):
-        dense[having[term], column] = values[term]
-    kernel = dense @ dense.T
-    for term in range(size):
-        if 0 < len(having[term]) <= _COMMON:
-            at = np.array(having[term])
-            value = np.array(values[term], np.float32)
-            kernel[at[:, None], at] += value[:, None] * value
-    return kernel
-
-
-_COMMON = 160
+_COMMON = 64
+_PAIRS = 1_000_000
 _SMALL = 256

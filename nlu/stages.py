@@ -36,6 +36,11 @@ def load(
     return None
 
 
+def kept(data: TrainingData, cache_dir: Path) -> bool:
+    """Whether `load` would find something, as far as names tell."""
+    return bool(available()) and any((folder / name(data)).is_file() for folder in (SHIPPED, cache_dir))
+
+
 def train(
     model: Model,
     data: TrainingData,
@@ -90,11 +95,11 @@ def _taught(rows: Floats, lessons: training.Lessons) -> tuple[meaning.Heads, _An
     seeds, examples = len(lessons.seeds), len(lessons.seeds) + len(lessons.meant)
     axes = meaning.axes(rows[:examples])
     at = axes.of(rows)
-    judging, judged = meaning.fit(at[:seeds], lessons.labels, None, _STIFFNESS, apart=False)
+    judging, judged = meaning.fit(at[:seeds], lessons.labels, lessons.stress, _STIFFNESS, apart=False)
     asking, asked = meaning.fit(at[seeds:examples], lessons.wanted, lessons.weight, _STIFFNESS, apart=True)
     alarming, alarmed = meaning.silent(at.shape[1]), lessons.alarms
     if lessons.heard:
-        alarming, alarmed = meaning.fit(at[examples:], lessons.alarms, None, _STIFFNESS, apart=False)
+        alarming, alarmed = meaning.fit(at[examples:], lessons.alarms, lessons.heed, _STIFFNESS, apart=False)
     return meaning.Heads(axes, judging, asking, alarming), (judged, asked, alarmed)
 
 

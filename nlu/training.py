@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 
-from nlu import entities, rating, ridge, sentiment, urgency
+from nlu import corrections, entities, rating, ridge, sentiment, urgency
 from nlu.calibration import Numbers, alarm, logistic, mood, temperature
 from nlu.entities import Gazetteer
 from nlu.features import SHAPES, terms
@@ -19,7 +19,7 @@ from nlu.lexicon import Hit, Lexicon
 from nlu.normalise import clip, normalise
 from nlu.rasa_data import TrainingData
 from nlu.seeds import Alert, Seed
-from nlu.understanding import Entity, Nature
+from nlu.understanding import Entity, Language, Nature
 
 FALLBACK = "nlu_fallback"
 """The intent of a message that is none of the assistant's."""
@@ -29,16 +29,17 @@ NATURES: tuple[Nature, ...] = get_args(Nature)
 
 @dataclass(frozen=True)
 class Lessons:
-    """What is taught, as numbers. `seeds` and `meant` are texts; `leaning` is what the word lists say of each seed, and
-    `labels` its columns of polarities, natures and aspects; `truth` is the intent of each of `meant`, the first `own`
-    of which are the assistant's, and `weight` how much it counts; `heard` are texts that are `urgent` or not, and
-    `cued` whether the rules find them urgent."""
+    """What is taught, as numbers. `seeds` and `meant` are texts; `leaning` is what the word lists say of each seed,
+    `labels` its columns of polarities, natures and aspects, and `stress` how much it counts; `truth` is the intent of
+    each of `meant`, the first `own` of which are the assistant's, and `weight` how much it counts; `heard` are texts
+    that are `urgent` or not, `cued` whether the rules find them urgent, and `heed` how much each counts."""
 
     intents: tuple[str, ...]
     aspects: tuple[tuple[str, str], ...]
     seeds: tuple[str, ...]
     leaning: Numbers
     labels: ridge.Floats
+    stress: ridge.Floats
     meant: tuple[str, ...]
     truth: Numbers
     weight: ridge.Floats
@@ -46,6 +47,7 @@ class Lessons:
     heard: tuple[str, ...]
     urgent: Numbers
     cued: Numbers
+    heed: ridge.Floats
 
     @property
     def wanted(self) -> ridge.Floats:
@@ -70,40 +72,86 @@ class Fitted:
     alarmed: ridge.Floats
 
 
-def lessons(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed], alerts: Sequence[Alert] = ()) -> Lessons:
-    """What `data`, `seeds` and `alerts` teach."""
+class _Reader:
+    """Reads texts as `Model.read` does, each once."""
+
+    def __init__(self, lexicon: Lexicon, own: Gazetteer) -> None:
+        self._lexicon = lexicon
+        self._own = own
+        self.aspects = lexicon.aspects
+        self._seen: dict[str, tuple[str, list[Hit], Sequence[Entity]]] = {}
+
+    def terms(self, text: str) -> list[str]:
+        plain, hits, named = self._read(text)
+        return terms_of(plain, hits, named, rating.find(plain))
+
+    def leaning(self, text: str, language: Language | None = None) -> float:
+        """What the word lists alone say, -1 to 1."""
+        plain, hits, _ = self._read(text)
+        return sentiment.balance(sentiment.judgements(hits, sentiment.REACH[language or detect(plain, None)]))
+
+    def cued(self, text: str) -> bool:
+        """Whether the rules find it urgent."""
+        plain, hits, named = self._read(text)
+        if not any(hit.word.urgency for hit in hits):
+            return False
+        return bool(urgency.cues(plain, hits, named, self.leaning(text)))
+
+    def _read(self, text: str) -> tuple[str, list[Hit], Sequence[Entity]]:
+        if (found := self._seen.get(text)) is None:
+            written = clip(text)[0]
+            plain = normalise(written, self._lexicon.table)
+            found = plain, self._lexicon.find(plain), entities.find(plain, written, self._own)
+            self._seen[text] = found
+        return found
+
+
+def lessons(reader: _Reader, data: TrainingData, seeds: Sequence[Seed], alerts: Sequence[Alert] = ()) -> Lessons:
+    """What `data`, `seeds` and `alerts` teach, and the corrections of `data` more than any of them."""
+    aspects = reader.aspects
     intents = (*data.intents, *(() if FALLBACK in data.intents else (FALLBACK,)))
-    examples = [(text, name) for name, texts in data.intents.items() for text in texts]
+    asked = corrections.taught(data.intents, data.corrections)
+    examples = [(text, name) for name, texts in asked.items() for text in texts]
+    said = {each.text for each in data.corrections}
     meant = examples + _borrowed(seeds, data)
     truth = np.array([intents.index(name) for _, name in meant], np.intp)
-    heard = _heard(lexicon, data, seeds, alerts)
+    heard = _heard(reader, data, seeds, [*alerts, *filter(None, map(corrections.alert, data.corrections))])
+    seeds = [*seeds, *filter(None, map(corrections.seed, data.corrections))]
     return Lessons(
         intents=intents,
-        aspects=lexicon.aspects,
+        aspects=aspects,
         seeds=tuple(seed.text for seed in seeds),
-        leaning=np.array([sentiment.leaning(lexicon, seed.text, seed.language) for seed in seeds]),
-        labels=_labels(seeds, lexicon.aspects),
+        leaning=np.array([reader.leaning(seed.text, seed.language) for seed in seeds]),
+        labels=_labels(seeds, aspects),
+        stress=_stress((seed.text for seed in seeds), said),
         meant=tuple(text for text, _ in meant),
         truth=truth,
-        weight=_weights(truth, len(examples)),
+        weight=_weights(truth, len(examples)) * _stress((text for text, _ in meant), said),
         own=len(examples),
         heard=tuple(text for text, _, _ in heard),
         urgent=np.array([urgent for _, urgent, _ in heard], bool),
         cued=np.array([cued for _, _, cued in heard], bool),
+        heed=_stress((text for text, _, _ in heard), said),
     )
 
 
 def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed], alerts: Sequence[Alert] = ()) -> Fitted:
     """Heads for the intents of `data`, for sentiment, natures and aspects of `seeds`, and for urgency by `alerts`."""
-    taught = lessons(lexicon, data, seeds, alerts)
-    gazette = gazetteer(lexicon, data)
-    read = {text: _read(lexicon, gazette, text) for text in (*taught.meant, *taught.seeds, *taught.heard)}
+    reader = _Reader(lexicon, gazetteer(lexicon, data))
+    taught = lessons(reader, data, seeds, alerts)
+    read = {text: reader.terms(text) for text in (*taught.meant, *taught.seeds, *taught.heard)}
     vocabulary, idf = ridge.vocabulary(list(read.values()), own=len(set(taught.meant[: taught.own])))
     places = {term: row for row, term in enumerate(vocabulary)}
     rows = {text: ridge.rows(found, places) for text, found in read.items()}
 
     shapes = {places[term] for term in vocabulary if term[0] in SHAPES}  # how long a text is judges nothing
-    judged = ridge.fit([[row for row in rows[text] if row not in shapes] for text in taught.seeds], idf, taught.labels)
+    judged = ridge.fit(
+        [[row for row in rows[text] if row not in shapes] for text in taught.seeds],
+        idf,
+        taught.labels,
+        weight=taught.stress,
+        kinds=_scripts(taught.seeds),
+    )
     asked = ridge.fit(
         [rows[text] for text in taught.meant],
         idf,
@@ -111,12 +159,15 @@ def fit(lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed], alerts: Seq
         weight=taught.weight,
         stiffness=_INTENT_STIFFNESS,
         apart=True,
+        kinds=_scripts(taught.meant),
     )
     alarmed = ridge.fit(
         [rows[text] for text in taught.heard],
         idf,
         taught.alarms,
+        weight=taught.heed,
         stiffness=_ALARM_STIFFNESS,
+        kinds=_scripts(taught.heard),
     )
     slopes, constants = _odds(taught.labels, judged.unseen)
     opinion = judged.unseen[:, 2] - judged.unseen[:, 0]
@@ -181,37 +232,26 @@ def terms_of(text: str, hits: Sequence[Hit], named: Sequence[Entity], rated: rat
     return terms(text, hits, [*things, "rating"] if rated else things)
 
 
-def _read(lexicon: Lexicon, own: Gazetteer, text: str) -> list[str]:
-    written = clip(text)[0]
-    plain = normalise(written, lexicon.table)
-    return terms_of(plain, lexicon.find(plain), entities.find(plain, written, own), rating.find(plain))
+def _scripts(texts: Iterable[str]) -> list[int]:
+    """1 for what has Chinese in it: it shares few terms with the rest."""
+    return [int(bool(_CHINESE.search(text))) for text in texts]
 
 
 def _heard(
-    lexicon: Lexicon, data: TrainingData, seeds: Sequence[Seed], alerts: Sequence[Alert]
+    reader: _Reader, data: TrainingData, seeds: Sequence[Seed], alerts: Sequence[Alert]
 ) -> list[tuple[str, bool, bool]]:
     """(text, whether it is urgent, whether the rules say so) of all that teaches urgency: `alerts`,
     and among them evenly every few of the seeds and of what is said to the assistant, which are everyday messages where
     the rules find them so."""
-    own = gazetteer(lexicon, data)
     found = [
-        (place / len(alerts), alert.text, alert.urgent, _cued(lexicon, own, alert.text))
-        for place, alert in enumerate(alerts)
+        (place / len(alerts), alert.text, alert.urgent, reader.cued(alert.text)) for place, alert in enumerate(alerts)
     ]
     said = [text for texts in data.intents.values() for text in texts]
     for daily in ([seed.text for seed in seeds], said) if alerts else ():
         for place in range(0, len(daily), _EVERYDAY):
-            if not _cued(lexicon, own, daily[place]):
+            if not reader.cued(daily[place]):
                 found.append((place / len(daily), daily[place], False, False))
     return [(text, urgent, cued) for _, text, urgent, cued in sorted(found)]
-
-
-def _cued(lexicon: Lexicon, own: Gazetteer, text: str) -> bool:
-    written = clip(text)[0]
-    plain = normalise(written, lexicon.table)
-    hits = lexicon.find(plain)
-    leaning = sentiment.balance(sentiment.judgements(hits, sentiment.REACH[detect(plain, None)]))
-    return bool(urgency.cues(plain, hits, entities.find(plain, written, own), leaning))
 
 
 def _labels(seeds: Sequence[Seed], aspects: Sequence[tuple[str, str]]) -> ridge.Floats:
@@ -251,6 +291,11 @@ def _intent_of(seed: Seed, data: TrainingData) -> str | None:
     return next((name for name in wanted if name in data.intents), None)
 
 
+def _stress(texts: Iterable[str], said: Collection[str]) -> ridge.Floats:
+    """What each text counts: what a person put right counts for several that were only written."""
+    return np.array([_PUT_RIGHT if text in said else 1.0 for text in texts], np.float32)
+
+
 def _weights(truth: Numbers, own: int) -> ridge.Floats:
     """Rare intents count more for each example, borrowed examples less."""
     count = np.bincount(truth)
@@ -276,10 +321,12 @@ def _rounded(weights: Numbers) -> ridge.Floats:
     return ((half.view(np.uint16) + 8) & 0xFFF0).view(np.float16).astype(np.float32)
 
 
+_PUT_RIGHT = 8.0
 _INTENT_STIFFNESS = 0.6
 _BORROWED = 0.5
 _ALARM_STIFFNESS = 1.5
 _EVERYDAY = 4
 _BY_KIND = {"email", "phone", "order_number"}
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 _SHAPED = re.compile(r"[\d@]")
 _MOST_BORROWED = 400

@@ -41,7 +41,8 @@ class Entity:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Understanding:
     """Everything the cascade knows of `text`. `rating` is 0 to 100 (R5.1) where the words state one, else None;
-    `nature` has the main one first; `evidence` is the words that decided."""
+    `nature` has the main one first; `evidence` is the words that decided. `clipped`:
+    of a long text only both ends were read."""
 
     text: str
     language: Language
@@ -55,10 +56,11 @@ class Understanding:
     rating: float | None = None
     entities: tuple[Entity, ...] = ()
     evidence: tuple[str, ...] = ()
+    clipped: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `earful nlu parse --jsonl` writes."""
-        return {
+        """The object that `earful nlu parse --jsonl` writes; `clipped` stands in it where it is so."""
+        found: dict[str, Any] = {
             "text": self.text,
             "language": self.language,
             "intent": {"name": self.intent.name, "confidence": round(self.intent.confidence, 4)},
@@ -72,3 +74,4 @@ class Understanding:
             "entities": [{"entity": e.entity, "value": e.value, "start": e.start, "end": e.end} for e in self.entities],
             "evidence": list(self.evidence),
         }
+        return found | {"clipped": True} if self.clipped else found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import exp, log, tanh
 from typing import NamedTuple
 
+from nlu.corrections import Correction
 from nlu.heads import POLARITIES, Heads
 from nlu.understanding import Nature, Polarity, View
 
@@ -73,6 +74,17 @@ def decide(scores: Sequence[float], mood: Mood, blamed: Sequence[int], heads: He
     return Verdict(heads.intents[likely.index(best)], confidence, label, score, named, spoken_of, alarm)
 
 
+def corrected(found: Verdict, said: Correction) -> Verdict:
+    """The verdict with what a person said of these very words."""
+    if said.sentiment is not None and said.sentiment != found.label:
+        found = found._replace(label=said.sentiment, score=_TOLD[said.sentiment])
+    if said.natures is not None and said.natures != found.natures:
+        natures = said.natures or ("none",)
+        kept = tuple(aspect for aspect in found.aspects if said.natures[:1] == found.natures[:1])
+        found = found._replace(natures=natures, aspects=kept)
+    return found
+
+
 def view(natures: Sequence[Nature], aspects: Sequence[str], emotions: Sequence[str]) -> View:
     """The second look at the same message (R2.2): basic service, functional need or emotional experience."""
     if any(aspect in _EMOTIONAL for aspect in aspects):
@@ -120,5 +132,6 @@ def _aspects(natures: Sequence[Nature], of_aspect: Sequence[float], heads: Heads
     return tuple(found[:MOST_ASPECTS])
 
 
+_TOLD: dict[Polarity, float] = {"negative": -0.6, "neutral": 0.0, "positive": 0.6}
 _OBJECTLESS = {"none", "other", "praise", "complaint", "suggestion"}
 _EMOTIONAL = {"attitude", "honesty"}

@@ -11,9 +11,11 @@ import pytest
 from desk_parts import Agent, Place, opened, texts
 from sqlalchemy import update
 
+from bot.knowledge.corrections import corrected
 from bot.loop import assigning
 from bot.takeover.assignment import Candidate, choose
 from bot.web.transcript import view
+from nlu.corrections import Correction
 from storage import tables
 from storage.database import Database
 
@@ -303,7 +305,8 @@ def test_the_rule_chooses() -> None:
 
 
 async def test_a_correction_is_kept_as_an_example(place: Place) -> None:
-    """One a message, the last word counts; it says what the bot had made of it, and only of what customers said."""
+    """One a message, the last word counts; it says what the bot had made of it, and only of what customers said. It can
+    be taken back: then it teaches nothing."""
     ann = await place.agent("Ann")
     talk = await held(place, ann)
     message = next(each for each in (await ann.talk(talk))["messages"] if each["author"] == "customer")["id"]
@@ -318,6 +321,33 @@ async def test_a_correction_is_kept_as_an_example(place: Place) -> None:
     for wrong in ({"nature": ["moon"]}, {"nature": "price"}, {"nature": [], "intent": "drop table"}):
         assert (await ann.post(at, wrong))[0] == 422
     assert (await ann.post(f"conversations/{talk}/messages/999/correction", {"nature": []}))[0] == 404
+    (lesson,) = await place.database.read(corrected)
+    assert lesson == Correction("a person please", "en", "complain", ("logistics",), "negative")
+    assert (await ann.post(f"{at}/undo"))[0] == 200
+    assert (await ann.post(f"{at}/undo"))[0] == 404
+    assert await place.database.read(corrected) == ()
+    shown = next(each for each in (await ann.talk(talk))["messages"] if each["id"] == message)
+    assert "corrected" not in shown
+
+
+async def test_what_agents_left_open_is_what_the_bot_had_made_of_it(place: Place) -> None:
+    """A nature without a mood, a mood without a nature; what is personal is hidden; of a text the last word counts."""
+    ann = await place.agent("Ann")
+    said = ["a person please, my number is 13800138000", "a person please, my number is 13800138000", "a person, quick"]
+    given: list[dict[str, Any]] = [
+        {"nature": ["price"]},
+        {"nature": [], "sentiment": "positive"},
+        {"nature": [], "urgency": "urgent"},
+    ]
+    for number, (words, meant) in enumerate(zip(said, given, strict=True)):
+        talk = await held(place, ann, words, f"v{number}")
+        message = next(each for each in (await ann.talk(talk))["messages"] if each["author"] == "customer")["id"]
+        assert (await ann.post(f"conversations/{talk}/messages/{message}/correction", meant))[0] == 200
+    hidden = "a person please, my number is 138****8000"
+    assert await place.database.read(corrected) == (
+        Correction(hidden, "en", None, ("praise",), "positive"),
+        Correction("a person, quick", "en", urgency="urgent"),
+    )
 
 
 async def test_a_search_finds_people_cases_and_words(place: Place) -> None:

@@ -24,6 +24,7 @@ from nlu import model, stages
 from nlu.apart import Apart
 from nlu.model import FALLBACK
 from nlu.rasa_data import read
+from nlu.retrieval import Entry, Hit
 from nlu.understanding import Intent, Language, Sentiment, Understanding
 from storage import tables
 from storage.database import Database
@@ -42,6 +43,7 @@ class Slow:
     go: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
     broken: bool = False
+    ready: bool = True
 
     def parse_many(
         self,
@@ -56,6 +58,12 @@ class Slow:
         if self.broken:
             raise RuntimeError("weights are gone")
         return [understood(text, "person") for text in texts]
+
+    def search_many(self, texts: Sequence[str]) -> list[list[Hit] | None]:
+        return [None for _ in texts]
+
+    def know(self, entries: Sequence[Entry]) -> None:
+        """It knows no answers."""
 
     def close(self) -> None:
         self.go.set()

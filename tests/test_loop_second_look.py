@@ -15,6 +15,7 @@ from bot.loop.second_look import AT_ONCE, TOO_LATE
 from bot.service import Service
 from bot.takeover.rules import Agent
 from channels.base import Text
+from nlu.retrieval import Entry, Hit
 from nlu.understanding import Intent, Language, Sentiment, Understanding
 from storage import tables
 from storage.database import Database
@@ -33,6 +34,7 @@ class Slow:
 
     found: Understanding
     asked: list[str] = field(default_factory=list)
+    ready: bool = True
 
     def parse_many(
         self,
@@ -43,6 +45,12 @@ class Slow:
     ) -> list[Understanding]:
         self.asked += texts
         return [self.found for _ in texts]
+
+    def search_many(self, texts: Sequence[str]) -> list[list[Hit] | None]:
+        return [None for _ in texts]
+
+    def know(self, entries: Sequence[Entry]) -> None:
+        """It knows no answers."""
 
     def close(self) -> None:
         """Nothing to end."""

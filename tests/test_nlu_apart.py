@@ -19,6 +19,7 @@ from nlu import apart, model, stages
 from nlu.apart import Apart
 from nlu.blending import TASKS
 from nlu.rasa_data import TrainingData, read
+from nlu.retrieval import Entry
 from nlu.understanding import Language
 
 TEXTS = [
@@ -61,6 +62,20 @@ def test_it_answers_as_the_cascade_in_this_process_does(asked: Apart, data: Trai
         ]
         assert asked.parse_many(TEXTS, languages=hints, needs=needs) == expected
     assert asked.parse_many([]) == []
+
+
+def test_it_searches_the_knowledge_base_by_meaning(asked: Apart) -> None:
+    """As soon as it has read it; a process that is started again reads it again."""
+    asked.know([Entry("hours", "en", ("when are you open",)), Entry("refund", "en", ("when do I get my money back",))])
+    for _ in range(2):
+        for _ in range(100):
+            (hits,) = asked.search_many(["几点开门"])
+            if hits is not None:
+                break
+            select.select([], [], [], 0.1)
+        assert hits
+        assert hits[0].key == "hours"
+        asked.close()
 
 
 def test_a_process_that_was_killed_is_started_again(asked: Apart) -> None:

@@ -324,10 +324,11 @@ def test_an_ablation_tells_what_a_part_is_worth(tmp_path: Path) -> None:
     """How far each figure moves without it; nothing where it does not."""
     whole = Engine(trained(), trained())
     variants = {"mute": lambda engine: Engine(Silent(), Silent()), "same": lambda engine: engine}
-    *told, written = ablation.ablated(whole, tmp_path, variants)
-    assert told == ["… mute", "… same"]
+    *told, written = ablation.ablated(whole, tmp_path, tmp_path, variants, [])
+    assert told == ["… fast heads alone", "… mute", "… same"]
     [line] = [line for line in written.splitlines() if line.startswith("| urgent, recall, zh |")]
-    figure, mute, same = (cell.strip() for cell in line.split("|")[2:5])
+    figure, alone, mute, same = (cell.strip() for cell in line.split("|")[2:6])
+    assert alone == ""
     assert float(figure) > 0
     assert float(mute) == -float(figure)
     assert same == ""
@@ -345,7 +346,11 @@ class Knowing:
     """A model that has read our test sets."""
 
     def __init__(self) -> None:
-        own = [sets.own(topic, each) for topic in ("chat", "feedback", "urgent", "rating") for each in sets.LANGUAGES]
+        own = [
+            sets.own(topic, each)
+            for topic in ("calm", "chat", "feedback", "urgent", "rating")
+            for each in sets.LANGUAGES
+        ]
         self.lines = {line["text"]: line for path in own for line in sets.lines(path)}
 
     def parse(self, text: str) -> Understanding:

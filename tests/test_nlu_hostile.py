@@ -86,10 +86,13 @@ def test_any_heap_of_telling_words_is_understood(text: str) -> None:
 
 
 def test_of_a_long_text_both_ends_are_read() -> None:
-    """Only the first HEAD and the last TAIL characters count; entities stand where they are in the whole text."""
+    """Only the first HEAD and the last TAIL characters count, and it says so; entities stand where they are in the
+    whole text."""
     filler = "这里没有什么要说的。" * 10_000
     found = trained().parse("垃圾，骗子。" + filler + "我的电话是13800000000")
     assert found.sentiment.label == "negative"
+    assert found.as_json()["clipped"] is True
+    assert "clipped" not in trained().parse("垃圾，骗子。").as_json()
     [phone] = [entity for entity in found.entities if entity.entity == "phone"]
     assert found.text[phone.start : phone.end] == "13800000000"
     middle = "。" * HEAD + "手机着火了" + "。" * TAIL

@@ -28,7 +28,7 @@ def main() -> None:
             print(f"No public samples in {given.shared}: give --shared.")
         if given.ablate:
             print("\nWithout each part, how far each figure moves:\n")
-            for line in ablation.ablated(ours, given.shared):
+            for line in ablation.ablated(ours, given.shared, models):
                 print(line, flush=True)
 
 

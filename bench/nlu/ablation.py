@@ -14,7 +14,9 @@ import numpy as np
 from bench.nlu import quality
 from bench.nlu.engine import ASSISTANT, Engine
 from bench.nlu.goals import Row, markdown
-from nlu import lexicon, model, rasa_data, seeds
+from nlu import lexicon, model, rasa_data, seeds, stages
+from nlu.encoders import Packaged, available
+from nlu.hybrid import Hybrid
 from nlu.lexicon import CONCEDES, CONTRASTS, IDIOM, NEGATES, STRENGTHENS, SUPPOSES, WEAKENS, WISHES, Lexicon, Word
 from nlu.retrieval import Entry, Retriever
 from nlu.seeds import Seed
@@ -22,21 +24,46 @@ from nlu.seeds import Seed
 Variant = Callable[[Engine], Engine]
 
 
-def ablated(engine: Engine, shared: Path, variants: Mapping[str, Variant] | None = None) -> Iterator[str]:
-    """A Markdown table: figures of the whole, then for each of `variants` (by default Earful's own parts) how far each
-    figure moves without that part. First what is going on, then the table."""
+def ablated(
+    engine: Engine,
+    shared: Path,
+    models: Path,
+    variants: Mapping[str, Variant] | None = None,
+    encoders: Sequence[Packaged] | None = None,
+) -> Iterator[str]:
+    """A Markdown table: figures of the whole, how far each moves without one encoder and without any; then, of the fast
+    heads alone, how far each moves without one of their parts, as nothing else could make up for it. First what is
+    going on, then the table."""
     chosen = VARIANTS if variants is None else variants
+    alone = Engine(engine.quick, engine.quick)
     whole = quality.rows(engine, shared)
-    columns: list[list[Row]] = []
+    columns: list[tuple[list[Row], list[Row]]] = []
+    names: list[str] = []
+    for encoder in available() if encoders is None else encoders:
+        names.append(f"no {encoder.name.partition('-')[0].upper()}")
+        yield f"… {names[-1]}"
+        columns.append((whole, quality.rows(without(engine, encoder, models), shared)))
+    yield "… fast heads alone"
+    fast = quality.rows(alone, shared)
+    columns.append((whole, fast))
     for name, variant in chosen.items():
         yield f"… {name}"
-        columns.append(quality.rows(variant(engine), shared))
-    lines: list[Sequence[str]] = [("task", "whole", *chosen)]
+        columns.append((fast, quality.rows(variant(alone), shared)))
+    lines: list[Sequence[str]] = [("task", "whole", *names, "fast heads alone", *chosen)]
     for place, row in enumerate(whole):
-        moved = [column[place].figure - row.figure for column in columns]
+        moved = [after[place].figure - before[place].figure for before, after in columns]
         cells = ["" if abs(by) < 0.0005 else f"{by:+.{row.places}f}" for by in moved]
         lines.append((row.task, f"{row.figure:.{row.places}f}", *cells))
     yield markdown(lines)
+
+
+def without(engine: Engine, encoder: Packaged, models: Path) -> Engine:
+    """As if this encoder were not installed."""
+    others = [each for each in available() if each.name != encoder.name]
+    data = rasa_data.read(ASSISTANT)
+    ours = model.load_or_train(data, models)
+    closer = stages.load(ours, data, models, others) if others else None
+    return replace(engine, full=closer or ours, searcher=lambda entries: Hybrid(entries, others, models))
 
 
 def words_changed(change: Callable[[Word], Word]) -> Variant:
@@ -88,7 +115,7 @@ def _trained(module: ModuleType, load: Callable[..., Any]) -> model.Model:
 lexicon_load, seeds_load = lexicon.load, seeds.load
 _TURNS = NEGATES | STRENGTHENS | WEAKENS | CONTRASTS | CONCEDES | WISHES
 
-VARIANTS: dict[str, Variant] = {
+VARIANTS: Mapping[str, Variant] = {
     "no judging words": words_changed(lambda word: word._replace(weight=0.0)),
     "no negation, degree, contrast": words_changed(lambda word: word._replace(role=word.role & ~_TURNS)),
     "no topic words": words_changed(lambda word: word._replace(aspects=())),

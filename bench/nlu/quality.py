@@ -84,10 +84,11 @@ def urgency(tasks: Tasks) -> Iterator[Row]:
     for language in LANGUAGES:
         task = tasks(own("urgent", language))["urgent"]
         yield _row(f"urgent, recall, {language}", task.recall("urgent"), RECALL_GOAL)
-        calm = tasks(own("feedback", language))["urgent"]
-        raised = sum(answer.given == "urgent" for answer in calm.answers)
-        note = f"false alarms in {calm.n} plain complaints and praises: {raised}"
-        yield _row(f"urgent, precision, {language}", task.precision("urgent"), PRECISION_GOAL, note)
+        yield _row(f"urgent, precision, {language}", task.precision("urgent"), PRECISION_GOAL)
+        plain = [tasks(own(topic, language))["urgent"] for topic in ("calm", "feedback")]
+        answers = [answer for each in plain for answer in each.answers]
+        raised = sum(answer.given == "urgent" for answer in answers)
+        yield _row(f"urgent, false alarms of plain feedback, {language}", Share(raised, len(answers)), None)
 
 
 def intents(tasks: Tasks) -> Iterator[Row]:

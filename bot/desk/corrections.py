@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from aiohttp import web
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.cases.departments import NATURES
@@ -47,6 +47,23 @@ async def correct(request: web.Request, room: Room, member: Member) -> dict[str,
         made = (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(corrections)
         again = {name: made.excluded[name] for name in (*meant, "staff_id", "created_at")}
         connection.execute(made.on_conflict_do_update(index_elements=["message_id"], set_=again), row)
+
+    await room.service.database.write(work)
+    room.service.turns.sent([], [lane])
+    return {}
+
+
+@routes.post("/desk/api/conversations/{id}/messages/{message}/correction/undo")
+@api
+async def take_back(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
+    """Nobody said anything of this message: the next training forgets it too."""
+    lane, talk, message = await lane_of(request, room), id_of(request, "id"), id_of(request, "message")
+
+    def work(connection: Connection) -> None:
+        said = select(messages.c.id).where(messages.c.id == message, messages.c.conversation_id == talk)
+        gone = delete(corrections).where(corrections.c.message_id == said.scalar_subquery())
+        if not connection.execute(gone).rowcount:
+            raise Problem(404, "no_conversation")
 
     await room.service.database.write(work)
     room.service.turns.sent([], [lane])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nlu.retrieval import Entry as Indexed
-from nlu.retrieval import Retriever
+from nlu.retrieval import Hit, Retriever
 from nlu.understanding import Language
 
 CANDIDATES = 3
+CERTAIN = 0.6
+"""From this score on the first hit by its words alone is the answer; below it meanings are asked too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,23 @@ class Index:
             ]
         )
 
+    @property
+    def entries(self) -> tuple[Indexed, ...]:
+        """What a search by meaning needs to know."""
+        return tuple(
+            Indexed(article.key, article.language, (article.question, *article.phrasings))
+            for article in self._articles.values()
+        )
+
+    def told(self, hits: Sequence[Hit], language: Language) -> list[Found]:
+        """The articles that a search by meaning found."""
+        found = []
+        for hit in hits[:CANDIDATES]:
+            article = self._articles.get((hit.key, language)) or self._articles.get((hit.key, _OTHER[language]))
+            if article is not None:
+                found.append(Found(hit.key, hit.score, article.question, article.answer))
+        return found
+
     def search(self, text: str, language: Language) -> list[Found]:
         """The best candidates, best first, each key once."""
         found: dict[str, Found] = {}
@@ -54,3 +73,6 @@ class Index:
             if key not in found:
                 found[key] = Found(key, hit.score, article.question, article.answer)
         return list(found.values())[:CANDIDATES]
+
+
+_OTHER: dict[Language, Language] = {"zh": "en", "en": "zh"}

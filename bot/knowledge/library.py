@@ -10,18 +10,33 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from bot.knowledge import versions
 from bot.knowledge.entries import Entry, articles
-from bot.knowledge.index import Article, Found, Index
+from bot.knowledge.index import CERTAIN, Article, Found, Index
 from bot.knowledge.service import keep
 from bot.knowledge.versions import Stamp, Version
+from nlu.retrieval import Entry as Indexed
+from nlu.retrieval import Hit
 from nlu.understanding import Language
 from storage.database import Database
 
 _NONE: Stamp = (0, 0)
+
+
+class Closer(Protocol):
+    """A search by meaning, which takes its time."""
+
+    def know(self, entries: Sequence[Indexed]) -> None:
+        """These are searched from now on."""
+        ...
+
+    def found(self, text: str) -> Sequence[Hit] | None:
+        """What it found in the time it had; None where it was not asked, or knows nothing."""
+        ...
 
 
 class Library:
@@ -36,6 +51,12 @@ class Library:
         self._index = index or Index(self._articles)
         self._stamp = _NONE
         self._following = asyncio.Lock()
+        self._closer: Closer | None = None
+
+    def ask(self, closer: Closer) -> None:
+        """From now on a search by words that is not certain takes what `closer` found by meaning."""
+        self._closer = closer
+        closer.know(self._index.entries)
 
     def __iter__(self) -> Iterator[Article]:
         return iter(self._articles)
@@ -62,7 +83,16 @@ class Library:
 
     def search(self, text: str, language: Language) -> list[Found]:
         """The best candidates, best first, each key once."""
-        return self._index.search(text, language)
+        found = self._index.search(text, language)
+        if self._closer is None or (found and found[0].score >= CERTAIN):
+            return found
+        hits = self._closer.found(text)
+        return found if hits is None else self._index.told(hits, language)
+
+    def certain(self, text: str, language: Language) -> bool:
+        """Whether words alone find the answer."""
+        found = self._index.search(text, language)
+        return bool(found) and found[0].score >= CERTAIN
 
     def with_draft(self, draft: Entry) -> Index:
         """An index in which `draft` is an entry already: to see what it would change."""
@@ -90,6 +120,8 @@ class Library:
             index = await asyncio.to_thread(Index, listed)
             self._entries, self._articles, self._index = entries, listed, index
             self._versions, self._stamp = {version.key: version for version in found}, seen
+            if self._closer is not None:
+                self._closer.know(index.entries)
             return True
 
     async def open(self, database: Database, now: datetime) -> None:

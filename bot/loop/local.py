@@ -13,8 +13,10 @@ AT_ONCE = 32
 """Texts understood in one go; about as many as are cheapest."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LocalModel:
+    """`model` may be replaced at any time: the next text is understood by the new one."""
+
     model: Model
 
     async def parse_many(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Understanding]:

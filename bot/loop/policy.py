@@ -20,7 +20,7 @@ from bot.loop.effects import Effects
 from bot.loop.events import LoopEvent, TimerDue, Undelivered
 from bot.loop.notices import Notices
 from bot.loop.state import TAP, Heard, LaneState
-from bot.loop.talking import APART, Talking
+from bot.loop.talking import APART, MAY_BE_A_QUESTION, Talking
 from bot.loop.turn import Later
 from bot.takeover.rules import Doing, Owner, bot_may
 from channels.base import Button, Capabilities, Comment, Consent, Media, Receipt, Tap, Text, option_numbers
@@ -111,19 +111,24 @@ class Conversations:
         self, state: LaneState, understood: dict[int, Understanding], hinted: Mapping[int, Language | None]
     ) -> Later | None:
         """Where the bot has to answer words that nobody understood: what a closer look makes of them, put into
-        `understood`; or that the lane waits for it."""
+        `understood`; where its words find no certain answer to a question: that it was looked for by meaning. Or that
+        the lane waits for it."""
         if self.closer_look is None or (state.conversation and state.conversation.owner != "bot"):
             return None
         ready: list[asyncio.Future[None]] = []
         for heard in state.heard:
             fast = understood.get(heard.id)
-            if fast is None or fast.intent.name != FALLBACK or isinstance(heard.event, Comment):
+            if fast is None or isinstance(heard.event, Comment):
                 continue
-            found = self.closer_look.at(fast, hinted[heard.id])
-            if isinstance(found, Later):
-                ready += found.ready
-            else:
-                understood[heard.id] = found
+            if fast.intent.name == FALLBACK:
+                found = self.closer_look.at(fast, hinted[heard.id])
+                if isinstance(found, Later):
+                    ready += found.ready
+                    continue
+                understood[heard.id] = fast = found
+            if fast.intent.name in MAY_BE_A_QUESTION and not self.talking.answers.certain(fast.text, fast.language):
+                later = self.closer_look.answers(fast.text)
+                ready += later.ready if later else ()
         return Later(ready) if ready else None
 
     async def _decide(self, state: LaneState, understood: Mapping[int, Understanding]) -> Effects:

@@ -71,7 +71,8 @@ class SecondLook:
         if self.closer is None:
             return
         try:
-            await self._ready(self.closer)
+            if self.closer.ready:
+                await self._ready(self.closer)
             while True:
                 try:
                     await self.look()
@@ -90,7 +91,7 @@ class SecondLook:
 
     async def look(self) -> int:
         """Look at what waits now, at most AT_ONCE cases; their number."""
-        if self.closer is None:
+        if self.closer is None or not self.closer.ready:
             return 0
         closer, since = self.closer, self.turns.now() - TOO_LATE
         waiting = await self.database.read(lambda connection: _unseen(connection, since))

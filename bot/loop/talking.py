@@ -39,6 +39,10 @@ class Answers(Protocol):
         """The best first, in the customer's language where there is one."""
         ...
 
+    def certain(self, text: str, language: Language) -> bool:
+        """Whether the words of `text` alone find its answer."""
+        ...
+
 
 class Talks(Protocol):
     """An engine: the embedded one, or a Rasa server."""

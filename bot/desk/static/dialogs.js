@@ -52,11 +52,17 @@ export async function correct(conversation, message) {
     choice("nature", t("correct.nature"), [option("", t("correct.unsaid")), ...NATURES.map((each) => option(each, t(`nature.${each}`), each === known.nature?.[0]))]),
     choice("sentiment", t("correct.sentiment"), [option("neutral", t("correct.neutral")), ...["positive", "negative"].map((each) => option(each, t(`sentiment.${each}`), each === known.sentiment))]),
     choice("urgency", t("correct.urgency"), ["normal", "important", "urgent"].map((each) => option(each, t(`urgency.${each}`), each === known.urgency))),
-  ], t("correct.save"));
+    message.corrected ? h("p.choice-of", null, h("label", { for: "take-back" }, h("input", { type: "checkbox", id: "take-back", name: "back" }), " ", t("correct.back"))) : null,
+  ].filter(Boolean), t("correct.save"));
   if (!given) return false;
+  const at = `conversations/${conversation}/messages/${message.id}/correction`;
+  if (given.back) {
+    await post(`${at}/undo`);
+    return true;
+  }
   const rest = (known.nature || []).slice(1).filter((each) => each !== given.nature && NATURES.includes(each)).slice(0, 2);
   const nature = given.nature ? [given.nature, ...rest] : [];
-  await post(`conversations/${conversation}/messages/${message.id}/correction`, { ...given, intent: given.intent || null, nature });
+  await post(at, { ...given, intent: given.intent || null, nature });
   return true;
 }
 
