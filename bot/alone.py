@@ -13,14 +13,14 @@ class AlreadyRunning(Exception):
 
 
 @contextlib.contextmanager
-def alone_on(data_dir: Path) -> Iterator[None]:
-    """SQLite is for one process: a second start on the same data says so instead of sending twice."""
-    path = data_dir / "running.lock"
-    with path.open("w") as file:
+def alone_on(database: Path) -> Iterator[None]:
+    """SQLite is for one process: a second start on the same file says so instead of sending twice, whatever its data
+    directory. Raises AlreadyRunning."""
+    with database.with_name(f"{database.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise AlreadyRunning(
-                f"another Earful is running on {data_dir}. Stop it first, or set EARFUL_DATA_DIR to another directory"
+                f"another Earful is running on {database}. Stop it first, or set EARFUL_DATA_DIR to another directory"
             ) from None
         yield

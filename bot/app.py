@@ -62,7 +62,7 @@ from bot.outgoing.mail import Mail
 from bot.outgoing.service import Webhooks
 from bot.outgoing.targets import permits
 from bot.service import Role, Service
-from bot.settings import Settings, SettingsError, server_secret
+from bot.settings import Settings, SettingsError, make_data_dir, server_secret
 from bot.surveys import versions
 from bot.web import chat, health, hooks, pages
 from bot.web.live import Live
@@ -74,7 +74,7 @@ from nlu.apart import Apart
 from nlu.encoders import available
 from nlu.rating import rating
 from storage.buckets import Buckets
-from storage.database import Database, open_database
+from storage.database import Database, SQLite, open_database
 from storage.schema import upgrade
 from storage.stream import Stream, client
 
@@ -108,7 +108,7 @@ async def opened(
     role: Role = "all",
 ) -> AsyncIterator[Service]:
     """A service that is wired and migrated, but does nothing by itself: `running` makes it work. Raises ContentError,
-    SettingsError, AlreadyRunning, NewerSchema. `alone` False: only to look, beside a service at work. `models`: where
+    SettingsError, AlreadyRunning, NewerSchema, Unusable. `alone` False: beside a service at work. `models`: where
     trained models are kept, if not in data_dir. `patience`: seconds that a reply may wait to be understood better, None
     where no customer waits. `role`: a gateway takes in and leaves the turns to others, a worker
     has no faces; both only on PostgreSQL."""
@@ -118,12 +118,14 @@ async def opened(
             "postgresql://… address for several"
         )
     content = contents.load(settings.assistant_dir)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings)
     async with contextlib.AsyncExitStack() as stack:
-        if alone and settings.database.startswith("sqlite"):
-            stack.enter_context(alone_on(settings.data_dir))
         database = open_database(settings.database)
-        stack.push_async_callback(database.close)
+        try:
+            if alone and isinstance(database, SQLite):
+                stack.enter_context(alone_on(database.path))
+        finally:
+            stack.push_async_callback(database.close)  # closed before another may begin
         await upgrade(database)
         http = Http()
         stack.push_async_callback(http.close)
@@ -164,7 +166,7 @@ async def opened(
                 redis, space, shares.me, lambda: shares.parts, router.woken, None if role == "worker" else told
             )
             stack.push_async_callback(router.stream.close)
-        if alone and settings.database.startswith("sqlite"):
+        if alone and isinstance(database, SQLite):
             lost = await service.delivery.abandon()
             if lost:
                 log.warning("messages were under way when the service stopped; the desk shows them", unknown=lost)

@@ -25,12 +25,13 @@ def clear() -> Iterator[None]:
     """What an operator can put right is said in a sentence, without a traceback."""
     from bot.alone import AlreadyRunning  # noqa: PLC0415 - only a failing command needs to know
     from storage.schema import NewerSchema  # noqa: PLC0415
+    from storage.trouble import Unusable  # noqa: PLC0415
 
     try:
         yield
     except ContentError as error:
         raise click.ClickException(f"the content{_folder()} cannot be used:\n{error}") from None
-    except (SettingsError, AlreadyRunning, NewerSchema, ValueError) as error:
+    except (SettingsError, AlreadyRunning, NewerSchema, Unusable, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 

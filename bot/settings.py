@@ -25,6 +25,7 @@ from bot.settings_outgoing import OutgoingSettings
 from bot.takeover.assignment import Rule
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
+SECRET_SHORTEST = 32
 ASSISTANT = Path(__file__).parent / "assistant"
 
 
@@ -107,6 +108,15 @@ class Settings(EngineSettings, OutgoingSettings):
             raise ValueError(f"there is no folder {value.absolute()}. Copy {ASSISTANT} there, or correct the path")
         if not (value / "domain.yml").is_file():
             raise ValueError(f"the folder {value.absolute()} has no domain.yml. Copy the whole of {ASSISTANT} there")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SECRET_SHORTEST:
+            raise ValueError(
+                f"a secret has {SECRET_SHORTEST} random characters or more: openssl rand -hex 32 makes one"
+            )
         return value
 
     @field_validator("frame_origins")
@@ -228,13 +238,24 @@ def _said(problem: Any, path: Path) -> str:
     return f"{name} (EARFUL_{name.split('.')[0].upper()}, or in {path}): {message}"
 
 
+def make_data_dir(settings: Settings) -> None:
+    """The data directory, if it is not there. Raises SettingsError."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"the data directory {settings.data_dir.absolute()} cannot be made ({error.strerror}). Make it, or set "
+            "EARFUL_DATA_DIR to a place where this user may write"
+        ) from None
+
+
 def server_secret(settings: Settings) -> bytes:
     """The key that signs links and sessions: the setting, else 32 bytes made once in data_dir, readable by us only."""
     if settings.secret:
         return settings.secret.get_secret_value().encode()
     path = settings.data_dir / "secret.key"
     if not path.exists():
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_data_dir(settings)
         draft = settings.data_dir / f".secret.{os.getpid()}"
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:

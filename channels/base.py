@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
@@ -261,6 +262,14 @@ def _not_blank(secret: SecretStr) -> SecretStr:
 
 Secret = Annotated[SecretStr, AfterValidator(_not_blank)]
 """A credential that must be there: an empty one is refused when the settings are read."""
+
+
+def web_address(value: str) -> str:
+    """An address of the web without a slash at its end. Raises ValueError."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an address such as https://api.example.com")
+    return value.rstrip("/")
 
 
 class AccountSettings(BaseModel):

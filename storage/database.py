@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -69,12 +69,25 @@ class Database(ABC):
 
 def open_database(url: str) -> Database:
     """`sqlite:///path` or `postgresql://user:password@host/name`. Raises ValueError with the remedy."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "EARFUL_DATABASE_URL is no address: write sqlite:///path/to/earful.db or "
+            "postgresql://user:password@host:5432/name, other signs than letters and digits in a password as %23"
+        ) from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise ValueError("SQLite needs a file: sqlite:///path/to/earful.db")
-        return SQLite(Path(parsed.database))
+        try:
+            return SQLite(Path(parsed.database))
+        except OSError as error:
+            folder = Path(parsed.database).parent.absolute()
+            raise ValueError(
+                f"the database's folder {folder} cannot be made ({error.strerror}). Make it, or set EARFUL_DATA_DIR "
+                "or EARFUL_DATABASE_URL to a place where this user may write"
+            ) from None
     if backend == "postgresql":
         return PostgreSQL(parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
     raise ValueError(f"EARFUL_DATABASE_URL starts with '{backend}': use sqlite:///… or postgresql://…")

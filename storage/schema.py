@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from storage.database import Database
+from storage.trouble import trouble
 
 HEAD = "0013"
 OLDEST = "0002"
@@ -23,10 +24,35 @@ class NewerSchema(Exception):
 
 async def upgrade(database: Database) -> bool:
     """Migrate to HEAD in one transaction. False if there was nothing to do, or if a newer Earful was here that says
-    that ours may still run beside it. Raises NewerSchema."""
-    if await database.read(_fits):
-        return False
-    return await database.write_slowly(_upgrade)
+    that ours may still run beside it. Raises NewerSchema, Unusable."""
+    try:
+        return False if await database.read(_fits) else await database.write_slowly(_upgrade)
+    except Exception as error:
+        known = trouble(error, database.url)
+        if known is None:
+            raise
+        raise known from error
+
+
+async def standing(database: Database) -> str:
+    """How the tables stand, without a change to them: `current`, `older`, or `none` in an empty database. Raises
+    NewerSchema, Unusable."""
+
+    def look(connection: Connection) -> str:
+        version = _version(connection)
+        if version is None:
+            return "none"
+        if not _fits(connection) and version > HEAD:
+            raise _newer(version)
+        return "older" if version < HEAD else "current"
+
+    try:
+        return await database.read(look)
+    except Exception as error:
+        known = trouble(error, database.url)
+        if known is None:
+            raise
+        raise known from error
 
 
 def _fits(connection: Connection) -> bool:
@@ -80,7 +106,11 @@ def _migrate(connection: Connection, version: str) -> None:
     try:
         command.upgrade(config, version)
     except CommandError as error:
-        raise NewerSchema(
-            f"the database is at version {_version(connection)}, this Earful knows up to {HEAD}: "
-            "install the Earful that wrote it, or restore the backup made before the upgrade"
-        ) from error
+        raise _newer(_version(connection)) from error
+
+
+def _newer(version: str | None) -> NewerSchema:
+    return NewerSchema(
+        f"the database is at version {version}, this Earful knows up to {HEAD}: "
+        "install the Earful that wrote it, or restore the backup made before the upgrade"
+    )

@@ -127,8 +127,95 @@ def test_check_and_upgrade_say_how_things_stand(earful: CliRunner) -> None:
     assert "Nothing to do" in earful.invoke(main, ["db", "upgrade"]).output
     result = earful.invoke(main, ["check"])
     assert result.exit_code == 0, result.output
-    assert "web/default" in result.output
+    assert "web/default at http://localhost:8080/chat" in result.output
     assert "no demo content" in earful.invoke(main, ["demo", "remove"]).output
+
+
+def test_check_changes_nothing(earful: CliRunner, tmp_path: Path) -> None:
+    """It is asked before an upgrade, with content that is still a draft, beside the service at work."""
+    output = earful.invoke(main, ["check"]).output
+    assert "earful.db, made by the first start" in output
+    assert not list(tmp_path.glob("data/earful.db*"))
+    earful.invoke(main, ["db", "upgrade"])
+    copy = tmp_path / "assistant"
+    shutil.copytree(ASSISTANT, copy)
+    question = next((copy / "knowledge").glob("*.yml"))
+    question.write_text(question.read_text().replace("zh:", "zh: ", 1))
+    with sqlite3.connect(tmp_path / "data" / "earful.db") as database:
+        database.execute("update alembic_version set version_num = '0001'")
+    output = earful.invoke(main, ["check"], env={"EARFUL_ASSISTANT_DIR": str(copy)}).output
+    assert "of an older version: the next start brings it to this one" in output
+    with sqlite3.connect(tmp_path / "data" / "earful.db") as database:
+        assert database.execute("select version_num from alembic_version").fetchone() == ("0001",)
+        for table in ("knowledge", "survey_versions"):
+            assert database.execute(f"select count(*) from {table}").fetchone() == (0,)
+
+
+def test_check_tells_everything_that_is_wrong_at_once(earful: CliRunner, tmp_path: Path) -> None:
+    """Content, data directory, database, every account: each with its remedy, and no secret."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "earful.toml").write_text(
+        "data_dir = 'file/data'\ndatabase_url = 'postgresql://u:hush@127.0.0.1:1/db'\nredis_url = 'redis://127.0.0.1:1/0'\n"
+        "[channels.telegrm.main]\ntoken = '1'\n[channels.telegram.main]\ntokn = '1'\n"
+        "[channels.telegram.other]\ntoken = 'hush'\n"
+        "[channels.twilio.main]\naccount_sid = 'AC1'\napi_base = 'twilio'\n"
+    )
+    copy = tmp_path / "assistant"
+    shutil.copytree(ASSISTANT, copy)
+    (copy / "notices.yml").write_text("failure: {zh: 只有中文}\n")
+    output = refused(earful.invoke(main, ["check"], env={"EARFUL_ASSISTANT_DIR": str(copy)}))
+    for said in (
+        f"{tmp_path / 'file'} is no folder that this user may write to",
+        "notices.yml:1",
+        "postgresql://u:***@127.0.0.1:1/db: nothing answers there",
+        "redis      note   does not answer",
+        "[channels.telegrm.…]: there is no channel 'telegrm'; there are meta, telegram, twilio, web",
+        "[channels.telegram.main]: token is missing: @BotFather gives one like",
+        "[channels.telegram.main]: there is no 'tokn'. There are token, secret_token, mode",
+        "[channels.telegram.other]: token is not a bot token",
+        "[channels.twilio.main]: account_sid is not what it should be: AC and 32 hexadecimal digits",
+        "[channels.twilio.main]: api_base is not an address such as https://",
+    ):
+        assert said in output
+    assert "hush" not in output
+
+
+def test_check_says_which_platforms_cannot_reach_it(earful: CliRunner, tmp_path: Path) -> None:
+    """A webhook needs an address that the platform can call; an account that is polled needs none."""
+    account = "[channels.telegram.main]\ntoken = '1:a'\n"
+    hook = account + "secret_token = 'long-enough-for-a-secret'\n"
+    for file, said in (
+        (account + "mode = 'polling'\n", "telegram/main is asked for news"),
+        (hook, "cannot call http://localhost:8080/hooks/telegram/main: set EARFUL_PUBLIC_URL"),
+        ("public_url = 'https://ear.example'\n" + hook, "ok     telegram/main, which calls https://ear.example/hooks/"),
+    ):
+        (tmp_path / "earful.toml").write_text(file)
+        result = earful.invoke(main, ["check"])
+        assert result.exit_code == 0
+        assert said in result.output
+
+
+@pytest.mark.parametrize(
+    "command", [["serve", "--port", "0"], ["db", "upgrade"], ["user", "add", "a", "--password", "x"]]
+)
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"EARFUL_DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/db"}, "u:***@127.0.0.1:1/db: nothing answers there"),
+        ({"EARFUL_DATABASE_URL": "postgresql://u:hush@127.0.0.1:port/db"}, "EARFUL_DATABASE_URL is no address"),
+        ({"EARFUL_DATABASE_URL": "hush"}, "EARFUL_DATABASE_URL is no address"),
+        ({"EARFUL_DATABASE_URL": "sqlite:///text.db"}, "file is not a database. Check the path"),
+        ({"EARFUL_DATA_DIR": "text.db/data"}, "cannot be made (Not a directory). Make it, or set EARFUL_DATA_DIR"),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_said_in_a_sentence(
+    earful: CliRunner, tmp_path: Path, command: list[str], settings: dict[str, str], said: str
+) -> None:
+    """With its remedy, and without its password."""
+    (tmp_path / "text.db").write_text("no database, but words of some length\n" * 200)
+    output = refused(earful.invoke(main, command, env=settings))
+    assert said in output
+    assert "hush" not in output
 
 
 @pytest.mark.parametrize(
@@ -147,6 +234,7 @@ def test_check_and_upgrade_say_how_things_stand(earful: CliRunner) -> None:
         ("channels = 'telegram'", "this is not a table. Write [channels.telegram.main]"),
         ("admin_password = 12345678901", "admin_password (EARFUL_ADMIN_PASSWORD, or in earful.toml): the value is not"),
         ("database_url = 'mysql://x'", "use sqlite"),
+        ("secret = 'short'", "32 random characters or more: openssl rand -hex 32 makes one"),
         ("frame_origins = ['*; script-src *']", "is not an origin"),
         ("[channels.telegrm.main]\ntoken = 'x'", "there is no channel 'telegrm'"),
         ("[channels.telegram.main]\ntoken = 'x'", "[channels.telegram.main]"),
@@ -198,9 +286,11 @@ def test_two_services_do_not_work_on_one_sqlite_file(earful: CliRunner, tmp_path
     import fcntl
 
     (tmp_path / "data").mkdir(exist_ok=True)
-    with (tmp_path / "data" / "running.lock").open("w") as lock:
+    with (tmp_path / "data" / "earful.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "another Earful is running" in refused(earful.invoke(main, ["serve", "--port", "0"]))
+        for environment in ({}, {"EARFUL_DATA_DIR": "other", "EARFUL_DATABASE_URL": "sqlite:///data/earful.db"}):
+            said = refused(earful.invoke(main, ["serve", "--port", "0"], env=environment))
+            assert "another Earful is running" in said
         assert earful.invoke(main, ["check"]).exit_code == 0  # looking harms nobody
 
 

@@ -27,7 +27,7 @@ def earful(line: str, url: str, place: Path) -> str:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "earful"), *words[1:]],
         cwd=place,
-        env=kept | {"EARFUL_DATABASE_URL": url, "EARFUL_SECRET": "the-same-secret-as-before"},
+        env=kept | {"EARFUL_DATABASE_URL": url, "EARFUL_SECRET": "the-same-secret-as-before-the-backup"},
         capture_output=True,
         text=True,
         check=False,

@@ -191,7 +191,7 @@ async def test_check_tries_the_mail_server(tmp_path: Path) -> None:
     async with mail_server() as mail:
         result = await asyncio.to_thread(checked, mail.port)
         assert result.exit_code == 0, result.output
-        assert f"mail       ok, 127.0.0.1:{mail.port}" in result.output
+        assert f"mail       ok     127.0.0.1:{mail.port}" in result.output
     result = await asyncio.to_thread(checked, mail.port)
     assert result.exit_code == 1
     assert "EARFUL_SMTP_HOST" in result.output

@@ -11,7 +11,7 @@ import pytest
 from fleet_parts import until
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
+from sqlalchemy import Connection, Table, create_engine, func, insert, make_url, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from storage import tables
@@ -20,6 +20,7 @@ from storage.clock import database_now
 from storage.database import Conflict, Database, SQLite, is_outage, open_database
 from storage.records import Contact, Conversation, Deadline
 from storage.schema import _LOCK, HEAD, NewerSchema, upgrade, upgrade_to
+from storage.trouble import Unusable
 from storage.types import clean, dump
 
 NOW = datetime(2026, 3, 5, 8, 30, 0, 123456, tzinfo=UTC)
@@ -330,6 +331,19 @@ async def test_a_start_waits_for_another_that_migrates_for_long(postgres_server:
     assert await starting
     await other.close()
     await mine.close()
+
+
+async def test_a_server_that_refuses_says_what_to_do(postgres_server: str) -> None:
+    """Which of user, password and database is wrong, and never the password."""
+    for url, said in (
+        (make_url(postgres_server.replace("/?", "/nowhere?")), "createdb"),
+        (make_url(postgres_server.replace("/?", "/postgres?")).set(username="nobody", password="hush"), "correct"),
+    ):
+        database = open_database(url.render_as_string(hide_password=False))
+        with pytest.raises(Unusable, match=f"(?i){said}") as refused:
+            await upgrade(database)
+        assert "hush" not in str(refused.value)
+        await database.close()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field
 
 from channels.base import (
     AccountSettings,
@@ -56,13 +56,13 @@ class MetaSettings(AccountSettings):
     lets us answer. `instagram_id` is the Instagram professional account's id; without it Instagram is not heard.
     """
 
-    app_secret: Secret
-    verify_token: Secret
-    page_access_token: Secret
-    page_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,32}$")]
-    instagram_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,32}$")] | None = None
+    app_secret: Secret = Field(description="from the app's dashboard, under Settings, Basic")
+    verify_token: Secret = Field(description="any word; the same stands in the app's dashboard, under Webhooks")
+    page_access_token: Secret = Field(description="the page's, from the app's dashboard, under Messenger")
+    page_id: str = Field(pattern=r"^[0-9]{1,32}$", description="digits alone, from the page's About")
+    instagram_id: str | None = Field(default=None, pattern=r"^[0-9]{1,32}$", description="digits alone")
     api_base: Annotated[str, AfterValidator(_safe_base)] = "https://graph.facebook.com"
-    api_version: Annotated[str, StringConstraints(pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$")] = "v25.0"
+    api_version: str = Field(default="v25.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$", description="such as v25.0")
 
 
 class MetaAdapter(Adapter[MetaSettings]):

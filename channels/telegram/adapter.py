@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
-from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, TelegramError
 
 from channels.base import (
@@ -31,6 +31,7 @@ from channels.base import (
     Secret,
     Sent,
     same_secret,
+    web_address,
 )
 from channels.http import Http
 from channels.telegram.transport import Failed, LeanBot
@@ -47,8 +48,8 @@ class TelegramSettings(AccountSettings):
     """`token` comes from @BotFather. `secret_token` is any long random word: it proves that a webhook call is
     Telegram's. `mode` `polling` needs no public address and no secret."""
 
-    token: Secret
-    secret_token: Secret | None = None
+    token: Secret = Field(description="@BotFather gives one like 123456:AbC-dEf")
+    secret_token: Secret | None = Field(default=None, description="16 to 256 of A-Z, a-z, 0-9, _ and -")
     mode: Literal["webhook", "polling"] = "webhook"
     api_base: str = Field(default="https://api.telegram.org", description="or the address of your own Bot API server")
 
@@ -72,8 +73,7 @@ class TelegramSettings(AccountSettings):
     @field_validator("api_base")
     @classmethod
     def _api_base_is_an_address(cls, address: str) -> str:
-        TypeAdapter(HttpUrl).validate_python(address)
-        return address.rstrip("/")
+        return web_address(address)
 
     @model_validator(mode="after")
     def _webhook_has_secret(self) -> TelegramSettings:

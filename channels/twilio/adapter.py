@@ -9,7 +9,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 import orjson
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from channels.base import (
     AccountSettings,
@@ -28,6 +28,7 @@ from channels.base import (
     Sent,
     option_numbers,
     same_secret,
+    web_address,
 )
 from channels.http import Http, strange_answer
 from channels.twilio.errors import refusal
@@ -37,21 +38,24 @@ from channels.twilio.webhooks import called_urls, form, parse_form, signature
 SIGNATURE = "x-twilio-signature"
 
 
-def _address(value: str) -> str:
-    TypeAdapter(HttpUrl).validate_python(value)
-    return value.rstrip("/")
-
-
 class TwilioSettings(AccountSettings):
     """All of it stands in Twilio's console. `auth_token` also signs the webhooks, so it is the account's primary one.
     Messages go out from `from_number` (+15005550006, a short code, or a sender's name where that is allowed) or from a
     messaging service, one of the two."""
 
-    account_sid: str = Field(pattern=r"^AC[0-9a-fA-F]{32}$")
-    auth_token: Secret
-    from_number: str | None = Field(default=None, pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11})$")
-    messaging_service_sid: str | None = Field(default=None, pattern=r"^MG[0-9a-fA-F]{32}$")
-    api_base: Annotated[str, AfterValidator(_address)] = "https://api.twilio.com"
+    account_sid: str = Field(
+        pattern=r"^AC[0-9a-fA-F]{32}$", description="AC and 32 hexadecimal digits, from the first page of the console"
+    )
+    auth_token: Secret = Field(description="the account's primary one, from the first page of the console")
+    from_number: str | None = Field(
+        default=None,
+        pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11})$",
+        description="a number such as +15005550006, a short code, or a sender's name of at most 11 letters and digits",
+    )
+    messaging_service_sid: str | None = Field(
+        default=None, pattern=r"^MG[0-9a-fA-F]{32}$", description="MG and 32 hexadecimal digits"
+    )
+    api_base: Annotated[str, AfterValidator(web_address)] = "https://api.twilio.com"
 
     @model_validator(mode="after")
     def _has_one_sender(self) -> TwilioSettings:
