@@ -120,13 +120,7 @@ async def opened(
     content = contents.load(settings.assistant_dir)
     make_data_dir(settings)
     async with contextlib.AsyncExitStack() as stack:
-        database = open_database(settings.database)
-        try:
-            if alone and isinstance(database, SQLite):
-                stack.enter_context(alone_on(database.path))
-        finally:
-            stack.push_async_callback(database.close)  # closed before another may begin
-        await upgrade(database)
+        database = await stack.enter_async_context(_database(settings, alone=alone))
         http = Http()
         stack.push_async_callback(http.close)
         made = dict(adapters(http) if adapters else adapters_of(settings, http))
