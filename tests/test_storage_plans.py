@@ -32,6 +32,7 @@ JOURNEYS = (
     "lost_answer_is_unknown",
     "negative_comment",
     "person_office_open",
+    "survey_quoted_under_an_agent",
 )
 SMALL = {"staff", "knowledge", "survey_versions", "notes", "api_tokens", "alembic_version"}
 """Tables that do not grow with what customers say."""

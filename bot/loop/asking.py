@@ -13,22 +13,31 @@ from bot.loop.consequences import Consequences, language_of
 from bot.loop.effects import Effects, Option, TimerSet
 from bot.loop.hours import asking_hours
 from bot.loop.notices import Notices
+from bot.loop.reaching import reach_of
 from bot.surveys import rules, selection
 from bot.surveys.definitions import Definition, Situation, Surveys
 from bot.surveys.rules import Outcome, Step
-from bot.surveys.selection import Reach, Suppressed
+from bot.surveys.selection import Suppressed
 from bot.surveys.state import Answer, State
 from bot.surveys.typed import Ambiguous, parse_answer
-from channels.base import Capabilities, Tap
+from channels.base import Tap
 from storage import tables
 from storage.changes import Insert, Later
-from storage.records import Address, Survey
+from storage.records import Survey
 
 REMINDER_OF_USE = timedelta(days=1)
 """A reminder that could not go out for this long after it was due is not sent any more."""
 
 TOO_OLD: Final = "too_old"
 """Why a survey is not sent that could only be asked when, asked in time, it would have expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """The survey whose message somebody quotes, and the question that the message puts, if it puts one."""
+
+    survey: Survey
+    question: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +177,19 @@ class Asking:
             effects.say(outcome.said, kind="notice")
         self._go_on(effects, survey, outcome)
 
-    def typed(self, effects: Effects, text: str, at: datetime) -> bool:
-        """Whether these words answer the survey that awaits its answer here; if so, it is done."""
-        survey = effects.state.awaiting
+    def typed(self, effects: Effects, text: str, at: datetime, quoted: Quoted | None = None) -> bool:
+        """Whether these words answer the survey that awaits its answer here, or the one whose message they quote: the
+        question of that message, or else the one that is open. If so, it is done."""
+        survey = quoted.survey if quoted else effects.state.awaiting
         definition = self.surveys.begun(survey.definition, survey.progress) if survey else None
         if survey is None or definition is None or definition.anonymous:
             return False
         state = State.from_json(self._progress(effects, survey))
-        if state.question is None or at < state.sent_at:
+        if at < state.sent_at:
             return False  # words that were on their way before we asked answer something else
-        answer = parse_answer(definition, state.question, text, self.rating_reader)
+        questions = dict.fromkeys((quoted.question if quoted else None, state.question))
+        found = (parse_answer(definition, each, text, self.rating_reader) for each in questions if each is not None)
+        answer = next((each for each in found if each is not None), None)
         if answer is None:
             return False
         if isinstance(answer, Ambiguous):
@@ -370,19 +382,6 @@ class Asking:
             effects.cancel_timer(f"survey:{survey.id}", kind)
         if effects.state.awaiting and effects.state.awaiting.id == survey.id:
             effects.state.awaiting = None
-
-
-def reach_of(address: Address, capabilities: Capabilities | None) -> Reach:
-    """An address as the selection looks at it; `capabilities` are None where its account is gone."""
-    return Reach(
-        address_id=address.id,
-        channel=address.channel,
-        stopped=address.stopped_at is not None,
-        blocked=address.blocked_at is not None,
-        heard_at=address.heard_at,
-        window=capabilities.window if capabilities else None,
-        starts_conversations=bool(capabilities and capabilities.starts_conversations),
-    )
 
 
 def _whose(effects: Effects) -> Situation:

@@ -13,10 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from bot.clock import Clock
 from bot.contacts import service as contacts
 from bot.contacts.service import Met, Person, Place
-from bot.loop.asking import TOO_OLD, Asking, reach_of
+from bot.loop.asking import TOO_OLD, Asking
 from bot.loop.effects import SET_TIMER, Effects
 from bot.loop.events import chat_lane
 from bot.loop.planning import asked_of, planned
+from bot.loop.reaching import reach_of
 from bot.loop.state import LaneState
 from bot.loop.turn import Turns
 from bot.surveys import selection

@@ -13,7 +13,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.contacts import rules as contacts
-from bot.loop.asking import Asking
+from bot.loop.asking import Asking, Quoted
 from bot.loop.closer_look import CloserLook
 from bot.loop.commenting import Commenting
 from bot.loop.effects import Effects
@@ -173,7 +173,10 @@ class Conversations:
         self.talking.desk.heard(effects)
         if await self._option(effects, event.text, heard):
             return
-        if self._may_answer(effects, understood) and self.asking.typed(effects, event.text, heard.received_at):
+        quoted = _quoted(effects.state, event)
+        if self._may_answer(effects, understood, quoted) and self.asking.typed(
+            effects, event.text, heard.received_at, quoted
+        ):
             return
         intent = understood.intent.name
         if bot_may(cast(Owner, effects.owner), IN_QUEUE.get(intent, "free_text")):
@@ -181,10 +184,10 @@ class Conversations:
         elif effects.owner == "queue":
             self.talking.note(effects, understood, heard.received_at)
 
-    def _may_answer(self, effects: Effects, understood: Understanding) -> bool:
-        """Whether words may answer an open survey: not while a person owns the conversation, and not if they clearly
-        ask for something else."""
-        if not bot_may(cast(Owner, effects.owner), "typed_answer"):
+    def _may_answer(self, effects: Effects, understood: Understanding, quoted: Quoted | None) -> bool:
+        """Whether words may answer a survey: while a person owns the conversation only if they quote its message, and
+        not if they clearly ask for something else."""
+        if not bot_may(cast(Owner, effects.owner), "survey_reply" if quoted else "typed_answer"):
             return False
         intent = understood.intent
         praise = understood.nature[:1] == ("praise",)
@@ -314,6 +317,16 @@ def _words(event: LoopEvent | None) -> str | None:
         case Media(caption=caption) if caption:
             return caption
     return "" if isinstance(event, Text) else None
+
+
+def _quoted(state: LaneState, event: Text) -> Quoted | None:
+    """The survey whose message is quoted."""
+    message = state.messages.get(state.quoted.get(event.reply_to or "", 0))
+    survey = state.surveys.get((message.data or {}).get("survey", 0)) if message else None
+    if message is None or survey is None:
+        return None
+    payloads = [button["payload"] for button in _buttons(message)[:1]]
+    return Quoted(survey, str(payloads[0]["question"]) if payloads and isinstance(payloads[0], dict) else None)
 
 
 def _stated(event: LoopEvent | None) -> Language | None:

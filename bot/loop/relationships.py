@@ -19,10 +19,11 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.clock import Clock
-from bot.loop.asking import Asking, reach_of
+from bot.loop.asking import Asking
 from bot.loop.effects import SET_TIMER
 from bot.loop.events import chat_lane
 from bot.loop.planning import rested, sent_that_day
+from bot.loop.reaching import reach_of
 from bot.surveys import selection
 from bot.surveys.definitions import Definition, Period
 from bot.surveys.selection import Occasion, Reach, Send, Suppressed

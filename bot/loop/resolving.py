@@ -7,9 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, or_, select
 
-from bot.loop.asking import Asking, reach_of
+from bot.loop.asking import Asking
 from bot.loop.effects import Effects
 from bot.loop.planning import Asked, asked_of, rested, sent_that_day
+from bot.loop.reaching import reach_of
 from bot.surveys import selection
 from bot.surveys.selection import Occasion, Suppressed
 from bot.takeover.undone import taken_back

@@ -57,6 +57,7 @@ class LaneState:
     named: dict[int, Case] = field(default_factory=dict)  # others that somebody speaks of
     messages: dict[int, Message] = field(default_factory=dict)
     reports: dict[int, Report] = field(default_factory=dict)  # what joined a case, and whose button was tapped
+    quoted: dict[str, int] = field(default_factory=dict)  # messages of ours by the platform's id, where one was quoted
     timers: dict[int, Timer] = field(default_factory=dict)
     last_options: Message | None = None
     queue_position: int | None = None
@@ -194,6 +195,10 @@ def _dialogue(
                     asked[message].append(state)
                 case TimerDue(timer=timer):
                     timers[timer] = state
+                case Text(reply_to=str(quoted)) if state.conversation:
+                    for message in _sent_as(connection, state, quoted):
+                        state.quoted[quoted] = message
+                        asked[message].append(state)
                 case Text(text=text) if state.conversation and digits(state.channel) and _DIGITS.fullmatch(text):
                     state.last_options = _last_options(connection, state.conversation.id)
         if state.address and any(isinstance(heard.event, Comment) for heard in state.heard):
@@ -274,6 +279,19 @@ def _answered(connection: Connection, address: int, now: datetime) -> bool:
         .limit(1)
     )
     return connection.execute(statement).first() is not None
+
+
+def _sent_as(connection: Connection, state: LaneState, reference: str) -> Sequence[int]:
+    """The message of this conversation that the platform knows by this id."""
+    sent = tables.outbox.c
+    statement = select(sent.message_id).where(
+        sent.channel == state.channel,
+        sent.account == state.account,
+        sent.reference == reference,
+        sent.conversation_id == (state.conversation.id if state.conversation else None),
+        sent.message_id.is_not(None),
+    )
+    return connection.execute(statement.limit(1)).scalars().all()
 
 
 def _last_options(connection: Connection, conversation: int) -> Message | None:

@@ -28,7 +28,7 @@ from bot.web.forms import back_to, fields, not_valid
 from bot.web.language import language_of
 from bot.web.rendering import page
 from nlu.understanding import Language
-from storage.database import Conflict
+from storage.database import Conflict, is_outage
 from storage.records import Survey
 from storage.tables import addresses, cases, conversations, episodes, surveys
 
@@ -85,7 +85,9 @@ async def answer(request: web.Request) -> web.Response:
     except _MovedOn:
         # Pressed twice, or answered elsewhere meanwhile: what stands is shown, and what was written is kept.
         return _page(request, await _asked(service, found.survey.id) or found, note="moved_on", text=text, status=409)
-    except Conflict:
+    except Exception as error:
+        if not (isinstance(error, Conflict) or is_outage(error)):
+            raise
         return _page(request, found, note="busy", text=text, status=503)
     if fast:
         return _page(request, found, note="too_fast", status=409)
