@@ -167,6 +167,20 @@ async def opened(
         yield service
 
 
+@contextlib.asynccontextmanager
+async def _database(settings: Settings, *, alone: bool) -> AsyncIterator[Database]:
+    """The database, migrated. On SQLite nobody else works on it before it is closed, unless `alone` is False."""
+    database = open_database(settings.database)
+    with contextlib.ExitStack() as held:
+        try:
+            if alone and isinstance(database, SQLite):
+                held.enter_context(alone_on(database.path))
+            await upgrade(database)
+            yield database
+        finally:
+            await database.close()
+
+
 def traced(settings: Settings, role: Role) -> Collector | None:
     """Where traces go, if they are wanted."""
     if not settings.traces_url:
