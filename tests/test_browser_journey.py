@@ -87,7 +87,7 @@ async def test_from_complaint_to_takeover_to_rating(
         environment={}, data_dir=tmp_path, language=language, company="云帆快递" if language == "zh" else "Acme"
     )
     async with app.opened(settings, clock=(clock := ManualClock(START)), models=models) as service:
-        await ensure_admin(service.database, service.clock, PASSWORD)
+        await ensure_admin(service.database, service.clock, PASSWORD, language)
         runner, port = await serve(app.web_application(service), "127.0.0.1", 0)
         shop, shop_port = await _shop(port)
         async with app.running(service):
