@@ -104,8 +104,9 @@ async def test_every_page_of_cases_is_for_everybody(browser: Browser, place: Pla
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, size)
         await page.set_viewport_size({"width": 1280, "height": 720})
 
-    await look("/desk/cases")
-    await expect(page.locator(".none")).to_be_visible()
+    for path in ("/desk/cases", "/desk/call-backs"):
+        await look(path)
+        await expect(page.locator(".none")).to_be_visible()
     await place.say("I complain " + "x" * 300, name="王小曼")
     place.clock.advance(timedelta(hours=5))
     await form(ann.session, f"/desk/cases/{ONE}/take", ann.origin)
@@ -119,4 +120,20 @@ async def test_every_page_of_cases_is_for_everybody(browser: Browser, place: Pla
     await expect(page.locator(".timeline li").first).to_be_visible()
     await page.locator("#act-give_part summary").click()
     await look(f"/desk/cases/{ONE}")
+    await form(ann.session, f"/desk/cases/{ONE}/call_back", ann.origin, required="Ask when they are at home")
+    await look("/desk/call-backs")
+    await page.locator(".calls details summary").click()
+    await page.locator("input[value=again]").check()
+    await page.locator("input[name=due]").fill("2026-03-09T10:00")
+    await page.locator(".calls details button").click()
+    await expect(page.locator(".done")).to_be_visible()
+    await expect(page.locator(".calls .timeline li")).to_have_count(1)
+    await look("/desk/entry")
+    await page.locator("input[value=store]").check()
+    await page.locator("input[name=phone]").fill("13800138000")
+    await page.locator("textarea[name=words]").fill("kept")
+    await page.locator("form.offline button").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await expect(page.locator("textarea[name=words]")).to_have_value("kept")
+    assert await findings(page) == []
     assert desk.complaints == []

@@ -202,38 +202,39 @@ async def test_whom_a_case_judges_never_sees_it(place: Place) -> None:
     assert (await case(place))["state"] == "acknowledged"
 
 
-async def test_the_list_finds_what_is_looked_for(place: Place) -> None:
+async def test_the_list_finds_what_is_looked_for(database: Database) -> None:
     """Mine, my department's, nobody's, the urgent, the late, the longest waiting first, and by number."""
-    for n in range(3):
-        await place.say(f"I complain {n}", f"v{n}")
-        place.clock.advance(timedelta(hours=1))
-    ann = await place.agent("Ann")
-    await do(ann, "take", number=TWO)
+    async with opened(database) as place:
+        for n in range(3):
+            await place.say(f"I complain {n}", f"v{n}")
+            place.clock.advance(timedelta(hours=1))
+        ann = await place.agent("Ann")
+        await do(ann, "take", number=TWO)
 
-    async def shown(query: str = "") -> list[str]:
-        status, page = await look(ann, f"/desk/cases?{query}")
-        assert status == 200
-        return re.findall(r'href="/desk/cases/(\d+)"><span', page)
+        async def shown(query: str = "") -> list[str]:
+            status, page = await look(ann, f"/desk/cases?{query}")
+            assert status == 200
+            return re.findall(r'href="/desk/cases/(\d+)"><span', page)
 
-    three = numbers.number(3)
-    assert await shown() == [ONE, TWO, three]
-    assert await shown("order=new") == [three, TWO, ONE]
-    assert await shown("whose=mine") == [TWO]
-    assert await shown("whose=nobody") == [ONE, three]
-    assert await shown("whose=settled") == []
-    assert await shown("urgent=1") == []
-    assert await shown("department=logistics&order=due") == [ONE, TWO, three]
-    assert await shown("breached=1") == []
-    place.clock.advance(timedelta(days=30))
-    await place.service.settle()
-    ann = await place.agent("Ann again")
-    assert set(await shown("breached=1")) == {ONE, TWO, three}
-    assert await shown("page=9") == []
-    assert await shown("whose=%00&order=drop&page=x&department=%27") == [ONE, TWO, three]
-    async with ann.session.get(f"/desk/cases?number=%23{TWO}", allow_redirects=False) as answer:
-        assert answer.headers["Location"] == f"/desk/cases/{TWO}"
-    _, page = await look(ann, "/desk/cases?number=1234")
-    assert "look for a slip" in page
+        three = numbers.number(3)
+        assert await shown() == [ONE, TWO, three]
+        assert await shown("order=new") == [three, TWO, ONE]
+        assert await shown("whose=mine") == [TWO]
+        assert await shown("whose=nobody") == [ONE, three]
+        assert await shown("whose=settled") == []
+        assert await shown("urgent=1") == []
+        assert await shown("department=logistics&order=due") == [ONE, TWO, three]
+        assert await shown("breached=1") == []
+        place.clock.advance(timedelta(days=30))
+        await place.service.settle()
+        ann = await place.agent("Ann again")
+        assert set(await shown("breached=1")) == {ONE, TWO, three}
+        assert await shown("page=9") == []
+        assert await shown("whose=%00&order=drop&page=x&department=%27") == [ONE, TWO, three]
+        async with ann.session.get(f"/desk/cases?number=%23{TWO}", allow_redirects=False) as answer:
+            assert answer.headers["Location"] == f"/desk/cases/{TWO}"
+        _, page = await look(ann, "/desk/cases?number=1234")
+        assert "look for a slip" in page
 
 
 async def test_who_could_not_be_written_to_is_asked_when_they_can(place: Place) -> None:

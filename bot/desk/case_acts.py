@@ -1,33 +1,21 @@
-"""What people do to a case at the desk: each move with its reason, refused with why and what to do instead."""
+"""What people do to a case at the desk, each act with what its form says. What the rules refuse changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, tzinfo
 
-from aiohttp import web
 from sqlalchemy import Connection, select
 
 from bot.cases import assignment, numbers
-from bot.cases.tasks import TaskRefused
-from bot.desk import case_scope, case_sheet, case_timeline
-from bot.desk.case_sheet import Reader
+from bot.desk import case_scope, case_sheet
 from bot.desk.room import Room
-from bot.desk.sheets import back, sheet, show, ticking
-from bot.desk.table import routes
-from bot.desk.words import language_of, said
 from bot.loop import handwork
-from bot.loop.case_moves import IllegalMove
-from bot.loop.casework import CaseRefused, NoCase, Worker
-from bot.staff.presence import team
+from bot.loop.casework import Casework, NoCase, Worker
 from bot.staff.sessions import Member
-from storage.database import Conflict
 from storage.tables import cases, staff
-from storage.types import clean
 
-CASE = r"/desk/cases/{number:\d{4,18}}"
 LONGEST = 2_000
 LOAD = "load"
 """Instead of a colleague: whoever is there, knows most of it and has least to do."""
@@ -75,83 +63,11 @@ class Given:
     @property
     def due_at(self) -> datetime | None:
         """A browser's own date and time, in the operator's zone."""
-        found = self.fields.get("due", "")
-        if not found:
-            return None
+        service = self.room.service
         try:
-            at = datetime.fromisoformat(found)
-        except ValueError:
-            raise Wrong("no_time") from None
-        at = at if at.tzinfo else at.replace(tzinfo=self.room.service.content.calendar.zone)
-        if at <= self.room.service.clock.now() or at.year > 9000:
-            raise Wrong("past")
-        return at
-
-
-@routes.get(CASE)
-@sheet("agent", "supervisor", "admin")
-async def case(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
-    """The case, and what may be done about it."""
-    did, language = request.query.get("done", ""), language_of(request)
-    known = did in ACTS or did == "task"
-    words = said("case.done", language, what=said(f"case_act.{did}", language)) if known else ""
-    return await page(request, room, member, case_of(request), done=words)
-
-
-@routes.post(CASE + "/{act:[a-z_]{1,20}}")
-@sheet("agent", "supervisor", "admin")
-async def act(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
-    """Do it, on the state that was seen: of two at once the second is told what the first did, and may try again."""
-    case_id, name, language = case_of(request), request.match_info["act"], language_of(request)
-    do = ACTS.get(name)
-    if do is None:
-        raise web.HTTPNotFound
-    given = Given(room, case_id, Worker(f"staff:{member.id}", member.id), member, await fields(request))
-    await _admitted(room, member, case_id, language)
-    try:
-        await do(given)
-    except Wrong as wrong:
-        problem, status = said(f"case.{wrong.key}", language, **wrong.values), 422
-    except CaseRefused as refused:
-        problem, status = refused.said(language), 409
-        if refused.code == "moved_on":
-            problem = await _meanwhile(request, room, case_id, given) or problem
-    except IllegalMove as illegal:
-        problem, status = illegal.said(language), 409
-    except Conflict:
-        problem, status = said("case.busy", language), 409
-    except NoCase:
-        problem, status = said("case.no_such", language), 422
-    else:
-        raise back(request, f"/desk/cases/{request.match_info['number']}", name)
-    kept = {name: value for name, value in given.fields.items() if name not in ("version", "seen")}
-    return await page(request, room, member, case_id, status, problem, tried=name, given=kept)
-
-
-@routes.post(CASE + r"/tasks/{task:\d{1,17}}/{to:acknowledged|done|returned}")
-@sheet("agent", "supervisor", "admin")
-async def answer_task(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
-    """Acknowledge, finish or return what was asked; returning says why."""
-    case_id, task_id, language = case_of(request), int(request.match_info["task"]), language_of(request)
-    outcome = (await fields(request)).get("outcome", "")[:LONGEST]
-    if not await room.service.database.read(lambda link: may_answer(link, room, member, task_id, case_id)):
-        raise web.HTTPForbidden(text=said("case.not_yours", language))
-    by = Worker(f"staff:{member.id}", member.id)
-    try:
-        await room.service.casework.task(task_id, request.match_info["to"], by, outcome)  # type: ignore[arg-type] # the route's own words
-    except (TaskRefused, CaseRefused, IllegalMove) as refused:
-        return await page(request, room, member, case_id, 409, refused.said(language))
-    except Conflict:
-        return await page(request, room, member, case_id, 409, said("case.busy", language))
-    raise back(request, f"/desk/cases/{request.match_info['number']}", "task")
-
-
-def may_answer(connection: Connection, room: Room, member: Member, task_id: int, case_id: int | None) -> bool:
-    """Whether a task is this member's to answer. Raises HTTPNotFound."""
-    row = case_scope.visible_task(connection, member, task_id)
-    if row is None or row.case_id != case_id:
-        raise web.HTTPNotFound
-    return case_scope.scope(connection, member, room.service.content.departments.hub).acts_on_task(row)
+            return moment_of(self.fields.get("due", ""), service.content.calendar.zone, service.clock.now())
+        except ValueError as wrong:
+            raise Wrong(str(wrong)) from None
 
 
 # ---- the acts ----
@@ -252,9 +168,14 @@ async def _merge(given: Given) -> None:
     if into is None:
         raise Wrong("no_number")
     # Joined is only what they may touch on both sides.
-    await _admitted(given.room, given.member, into, None)
+    if not await admitted(given.room, given.member, into):
+        raise NoCase(into)
     same = "same" in given.fields
     await _work(given).merge(given.case, into, given.by, given.text("reason"), same=same, version=given.version)
+
+
+async def _call_back(given: Given) -> None:
+    await given.room.service.calling.ask(given.by, given.text("required"), case_id=given.case, due_at=given.due_at)
 
 
 async def _findings(given: Given) -> None:
@@ -281,21 +202,16 @@ ACTS: Mapping[str, Callable[[Given], Awaitable[None]]] = {
     "give_back": _give_back,
     "reopen": _reopen,
     "merge": _merge,
+    "call_back": _call_back,
     "findings": _findings,
 }
 
 
-def _work(given: Given) -> Any:
+def _work(given: Given) -> Casework:
     return given.room.service.casework
 
 
-# ---- what a request says, and what it is answered ----
-
-
-async def fields(request: web.Request) -> dict[str, str]:
-    """The fields of a form, cleaned and stripped."""
-    form = await request.post()
-    return {name: clean(value).replace("\r\n", "\n").strip() for name, value in form.items() if isinstance(value, str)}
+# ---- what they stand on ----
 
 
 def number_of(text: str) -> int | None:
@@ -305,17 +221,23 @@ def number_of(text: str) -> int | None:
     return found if found is not None and numbers.number(found) == digits else None
 
 
-def case_of(request: web.Request) -> int:
-    """The case of the path. Raises HTTPNotFound."""
-    found = number_of(request.match_info["number"])
-    if found is None:
-        raise web.HTTPNotFound
-    return found
+def moment_of(text: str, zone: tzinfo, now: datetime) -> datetime | None:
+    """A moment to come, as a browser's field gives it; None where it was left empty. Raises ValueError with the key of
+    the text that says what to do."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("no_time") from None
+    at = at if at.tzinfo else at.replace(tzinfo=zone)
+    if at <= now or at.year > 9000:
+        raise ValueError("past")
+    return at.astimezone(UTC)
 
 
-async def _admitted(room: Room, member: Member, case_id: int, language: Any) -> None:
-    """Raises HTTPNotFound for what they may not see, HTTPForbidden for what they may only look at; with no `language`
-    NoCase for both: it is another case than the page's."""
+async def admitted(room: Room, member: Member, case_id: int) -> bool | None:
+    """Whether this member may act on the case; None where there is none for them."""
 
     def look(connection: Connection) -> bool | None:
         row = case_scope.visible(connection, member, case_id)
@@ -324,48 +246,4 @@ async def _admitted(room: Room, member: Member, case_id: int, language: Any) -> 
         scope = case_scope.scope(connection, member, room.service.content.departments.hub)
         return scope.acts_on(row, case_scope.holds(connection, member, row.conversation_id))
 
-    may = await room.service.database.read(look)
-    if may:
-        return
-    if language is None:
-        raise NoCase(case_id)
-    raise web.HTTPNotFound if may is None else web.HTTPForbidden(text=said("case.not_yours", language))
-
-
-async def _meanwhile(request: web.Request, room: Room, case_id: int, given: Given) -> str:
-    """Who changed the case, and how, since it was seen; empty where the timeline does not say."""
-    seen, language = given.fields.get("seen", ""), language_of(request)
-    if not seen.isascii() or not seen.isdecimal() or len(seen) > 17:
-        return ""
-    content, now = room.service.content, room.service.clock.now()
-    found = await room.service.database.read(
-        lambda link: case_timeline.lines(link, case_id, content, now, language, after=int(seen))
-    )
-    return said("case.meanwhile", language, what=case_timeline.newer(found, language)) if found else ""
-
-
-async def page(
-    request: web.Request,
-    room: Room,
-    member: Member,
-    case_id: int,
-    status: int = 200,
-    problem: str = "",
-    /,
-    **values: Any,
-) -> web.Response:
-    """The case's page. Raises HTTPNotFound where there is none for this member."""
-    service, language = room.service, language_of(request)
-    reader = Reader(member, service.content, service.clock.now(), language)
-
-    def work(connection: Connection) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        return case_sheet.read(connection, reader, case_id), team(connection, reader.now)
-
-    found, people = await service.database.read(work)
-    if found is None:
-        raise web.HTTPNotFound
-    own = f"/desk/cases/{found['number']}"
-    shown = {"case": found, "people": people, "tried": "", "load": LOAD, "me": member.id, "own": own}
-    return show(
-        request, member, "case", status=status, problem=problem, live=10, data=ticking(request), **(shown | values)
-    )
+    return await room.service.database.read(look)

@@ -115,6 +115,7 @@ def legal(case: Any, member: Member) -> list[str]:
         "give_back": "returned" in onward,
         "reopen": "reopened" in onward,
         "merge": "merged" in onward,
+        "call_back": state not in SETTLED,
         "findings": True,
     }
     return [name for name, may in found.items() if may]
@@ -201,7 +202,7 @@ def task_view(connection: Connection, reader: Reader, scope: Scope, row: Any) ->
         "required": without_keys(row.required),
         "state": row.state,
         "open": still,
-        "mine": still and scope.acts_on_task(row),
+        "mine": still and row.kind != "call_back" and scope.acts_on_task(row),
         "due_at": row.due_at,
         "due": reader.stamp(row.due_at),
         "late": still and row.due_at is not None and row.due_at < reader.now,

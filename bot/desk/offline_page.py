@@ -15,11 +15,11 @@ from sqlalchemy import Connection, select
 from bot.api.episode_rows import FileError
 from bot.cases import numbers
 from bot.desk import case_scope, offline
-from bot.desk.case_acts import fields
 from bot.desk.case_sheet import Reader
 from bot.desk.case_timeline import state_name
 from bot.desk.offline import WHERE
 from bot.desk.offline_rows import MOST, Table, Wrong, entry_of, table_of
+from bot.desk.request import fields_of
 from bot.desk.room import Room
 from bot.desk.sheets import sheet, show
 from bot.desk.table import routes
@@ -58,7 +58,7 @@ async def form(request: web.Request, room: Room, member: Member) -> web.StreamRe
 @sheet("agent", "supervisor", "admin")
 async def take_one(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
     """Take one in. Sent twice it is one."""
-    given, language, service = await fields(request), language_of(request), room.service
+    given, language, service = await fields_of(request), language_of(request), room.service
     key = given.get("key", "")
     if not _KEY.fullmatch(key):
         return _page(request, room, member, 400, said("error.bad_request", language), given=given)

@@ -73,3 +73,9 @@ def key_of(body: dict[str, Any], member: Member) -> str:
     if not isinstance(key, str) or not 1 <= len(key) <= _KEY_LIMIT or not key.isascii():
         raise Problem(422, "bad_request")
     return f"{member.id}.{key}"
+
+
+async def fields_of(request: web.Request) -> dict[str, str]:
+    """The fields of a form, cleaned and stripped."""
+    form = await request.post()
+    return {name: clean(value).replace("\r\n", "\n").strip() for name, value in form.items() if isinstance(value, str)}

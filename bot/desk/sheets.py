@@ -17,6 +17,7 @@ from bot.staff.sessions import Member, Role
 
 _PAGES = (
     ("/desk/cases", "cases", ("agent", "supervisor", "admin")),
+    ("/desk/call-backs", "call_backs", ("agent", "supervisor", "admin")),
     ("/desk/entry", "offline", ("agent", "supervisor", "admin")),
     ("/desk/figures", "figures", ("agent", "supervisor", "admin")),
     ("/desk/team", "team", ("supervisor", "admin")),

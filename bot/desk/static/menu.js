@@ -92,6 +92,7 @@ export function makeMenu({ away }) {
     check("enter", "send", choices.enter, (event) => { choose("enter", event.target.checked); dispatchEvent(new Event("chosen")); }),
     check("away", "clock", me.away, (event) => away(event.target.checked)),
     h("a", { href: "/desk/cases" }, icon("queue"), t("menu.cases")),
+    h("a", { href: "/desk/call-backs" }, icon("bell"), t("menu.calls")),
     h("a", { href: "/desk/entry" }, icon("pen"), t("menu.entry")),
     me.supervisor ? h("a", { href: "/desk/team" }, icon("people"), t("menu.team")) : h("a", { href: "/desk/figures" }, icon("people"), t("menu.figures")),
     me.role === "admin" ? h("a", { href: "/desk/admin" }, icon("gear"), t("menu.admin")) : null,
