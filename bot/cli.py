@@ -17,6 +17,7 @@ from bot import settings as settings_file
 from bot.cli_backup import backup, restore
 from bot.cli_check import check
 from bot.cli_dead import dead_letters
+from bot.cli_export import export_file
 from bot.cli_import import import_file
 from bot.cli_nlu import nlu
 from bot.commands import clear, run, settings_of, with_database
@@ -378,6 +379,7 @@ def qr(context: click.Context, name: str, file: Path) -> None:
 main.add_command(check)
 main.add_command(nlu)
 main.add_command(import_file)
+main.add_command(export_file)
 main.add_command(dead_letters)
 main.add_command(backup)
 main.add_command(restore)

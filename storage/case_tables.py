@@ -205,6 +205,14 @@ case_remedies = table(
     ),
 )
 
+case_views = table(
+    "case_views",  # filters under a name
+    Column("name", String(60), nullable=False, unique=True),
+    Column("filter", Json, nullable=False),
+    Column("made_by", String(60), nullable=False),
+    when("updated_at", nullable=False),
+)
+
 alerts = table(
     "alerts",  # what people are called for
     ref("case_id", "cases"),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from storage.database import Database
 from storage.trouble import trouble
 
-HEAD = "0013"
+HEAD = "0015"
 OLDEST = "0002"
 """The oldest version whose processes may run on this one's tables, so that an upgrade can go process by process: new
 columns have defaults and what the old ones write stays (expand); what they need is removed a release later (contract),

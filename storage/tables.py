@@ -279,6 +279,7 @@ case_groups = case_tables.case_groups
 case_remedies = case_tables.case_remedies
 case_reports = case_tables.case_reports
 case_tasks = case_tables.case_tasks
+case_views = case_tables.case_views
 deadlines = case_tables.deadlines
 
 knowledge = _table(

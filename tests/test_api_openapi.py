@@ -15,6 +15,11 @@ from bot.api.routes import OPERATIONS, routes
 from bot.api.tokens import SCOPES
 from storage.database import Database
 
+FILES = {
+    "/cases.csv": "text/csv",
+    "/cases.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
@@ -79,7 +84,7 @@ def test_every_operation_says_what_it_needs_and_how_it_refuses(document: dict[st
         assert told == set(re.findall(r"\{(\w+)\}", path))
         assert ("requestBody" in operation) == (method == "post")
         for status, answer in operation["responses"].items():
-            media = "application/json" if status.startswith("2") else "application/problem+json"
+            media = FILES.get(path, "application/json") if status.startswith("2") else "application/problem+json"
             assert list(answer["content"]) == [media]
             assert answer["description"]
 

@@ -15,7 +15,14 @@ from channels.base import Capabilities, Outgoing, Rejected, Sent
 from storage import tables
 from storage.database import Database
 
-ADMIN = ("/desk/admin", "/desk/admin/channels", "/desk/admin/tokens", "/desk/admin/house")
+ADMIN = (
+    "/desk/admin",
+    "/desk/admin/channels",
+    "/desk/admin/tokens",
+    "/desk/admin/house",
+    "/desk/admin/paging",
+    "/desk/admin/webhooks",
+)
 SUPERVISION = ("/desk/team", "/desk/admin/replies", "/desk/admin/knowledge")
 
 

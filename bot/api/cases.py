@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, Row, Select, Table, select
 
 from bot.api.operation import Call, Nothing, Operations
 from bot.api.pages import Page, Paging, Rows, page_of
 from bot.api.problems import NOT_FOUND, Problem
-from bot.api.values import Line60, Line200
+from bot.api.values import Line60, Line100, Line200, Moment
 from bot.api.views import CUSTOMER, CustomerView, case_number, customer_of, part
-from bot.cases import numbers, rules
+from bot.cases import numbers, rules, views
 from bot.cases.deadlines import Task
+from bot.cases.filters import Wanted, conditions
 from bot.cases.remedies import Kind as RemedyKind
 from bot.cases.remedies import State as RemedyState
-from bot.cases.rules import SETTLED
-from nlu.understanding import Urgency
+from nlu.understanding import Nature, Urgency
 from storage import tables
 
 operations = Operations("cases")
@@ -146,12 +146,46 @@ class CaseDetail(CaseView):
     timeline: list[CaseEvent] = Field(description="The oldest first.")
 
 
-class CaseFilter(Paging):
+Yes = Literal["true", "false"]
+
+
+class CaseChoice(BaseModel):
+    """Which cases are meant; what is left out does not matter."""
+
+    model_config = ConfigDict(extra="forbid")
+
     state: rules.State | None = None
-    open: Literal["true", "false"] | None = Field(None, description="true: those that are still worked on.")
+    open: Yes | None = Field(None, description="true: those that are still worked on.")
     urgency: Urgency | None = None
     department: Line60 | None = None
     customer: Line200 | None = Field(None, description="The customer's id.")
+    owner: Line100 | None = Field(None, description="The login of who has it.")
+    owned: Yes | None = Field(None, description="false: those that nobody has.")
+    nature: Nature | None = Field(None, description="What it is about in the first place.")
+    overdue: Yes | None = Field(None, description="true: a deadline that runs has passed.")
+    waiting: Yes | None = Field(None, description="true: we asked the customer something.")
+    opened_from: Moment | None = None
+    opened_before: Moment | None = None
+
+    def wanted(self) -> Wanted:
+        given = {name: getattr(self, name) for name in CaseChoice.model_fields}
+        return Wanted(**{name: _YES.get(value, value) for name, value in given.items()})
+
+    @classmethod
+    def of(cls, wanted: Wanted) -> CaseChoice:
+        kept = wanted.as_json()
+        return cls.model_validate({name: str(v).lower() if isinstance(v, bool) else v for name, v in kept.items()})
+
+
+class CaseNamed(CaseChoice):
+    view: Line60 | None = Field(None, description="A saved view; what else is given here wins over it.")
+
+
+class CaseFilter(CaseNamed, Paging):
+    pass
+
+
+_YES: dict[Any, Any] = {"true": True, "false": False}
 
 
 case = tables.cases.c
@@ -189,23 +223,11 @@ _CASE = (
 CASE = r"/cases/{number:\d{4,18}}"
 
 
-@operations.get("/cases", scope="cases:read", query=CaseFilter, answer=Page[CaseView])
+@operations.get("/cases", scope="cases:read", query=CaseFilter, answer=Page[CaseView], problems=(404,))
 async def list_cases(call: Call[Nothing, CaseFilter]) -> Page[CaseView]:
     """List cases."""
-    asked = call.query
-    statement = _cases()
-    for column, value in (
-        (case.state, asked.state),
-        (case.urgency, asked.urgency),
-        (case.department, asked.department),
-        (tables.contacts.c.external_id, asked.customer),
-    ):
-        if value is not None:
-            statement = statement.where(column == value)
-    if asked.open is not None:
-        settled = sorted(SETTLED)
-        statement = statement.where(case.state.not_in(settled) if asked.open == "true" else case.state.in_(settled))
-    items, following = await page_of(call.service, "cases", asked, statement, case.id, _shown)
+    statement = _cases().where(*conditions(await wanted_of(call, call.query)))
+    items, following = await page_of(call.service, "cases", call.query, statement, case.id, _shown)
     return Page[CaseView](items=items, next=following)
 
 
@@ -238,6 +260,17 @@ async def read_case(call: Call[Nothing, Nothing]) -> CaseDetail:
     if found is None:
         raise Problem(NOT_FOUND, "There is no case of this number.")
     return found
+
+
+async def wanted_of(call: Call[Any, Any], asked: CaseNamed) -> Wanted:
+    """What a call asks for: its view, and over it what it says itself. Raises Problem where there is no such view."""
+    kept = Wanted()
+    if asked.view is not None:
+        found = await views.find(call.service.database, asked.view)
+        if found is None:
+            raise Problem(NOT_FOUND, "There is no view of this name.")
+        kept = found
+    return Wanted.from_json(kept.as_json() | asked.wanted().as_json())
 
 
 def case_id_of(call: Call[Any, Any]) -> int:

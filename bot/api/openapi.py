@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from bot.api.operation import Nothing, Operation
+from bot.api.operation import File, Nothing, Operation
 from bot.api.problems import MEDIA_TYPE, ProblemBody
 from bot.api.repeats import HEADER
 from bot.api.tokens import SCOPES
@@ -78,7 +78,8 @@ Schemas = Mapping[tuple[Any, JsonSchemaMode], Mapping[str, Any]]
 def _schemas(operations: Sequence[Operation]) -> tuple[Schemas, dict[str, Any]]:
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemBody, "serialization"): None}
     for operation in operations:
-        wanted[operation.answer, "serialization"] = None
+        if operation.answer is not File:
+            wanted[operation.answer, "serialization"] = None
         if operation.method == "POST":
             wanted[operation.body, "validation"] = None
     found, definitions = models_json_schema(list(wanted), ref_template=_REF)
@@ -95,7 +96,7 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         "responses": {
             str(operation.status): {
                 "description": " ".join((operation.answer.__doc__ or "Done.").split()),
-                "content": {"application/json": {"schema": schemas[operation.answer, "serialization"]}},
+                "content": {operation.media.partition(";")[0]: {"schema": _answered(operation, schemas)}},
             }
         },
     }
@@ -109,6 +110,10 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     for status in sorted({*_EVERY, *own}):
         described["responses"][str(status)] = {"description": _REASONS[status], "content": problem}
     return described
+
+
+def _answered(operation: Operation, schemas: Schemas) -> Mapping[str, Any]:
+    return {} if operation.answer is File else schemas[operation.answer, "serialization"]
 
 
 def _path(operation: Operation) -> list[dict[str, Any]]:

@@ -28,10 +28,17 @@ from storage.database import Conflict, is_outage
 log = structlog.get_logger()
 
 Method = Literal["GET", "POST"]
+JSON = "application/json"
 B = TypeVar("B", bound=BaseModel)
 Q = TypeVar("Q", bound=BaseModel)
 RETRY_AFTER = 2  # seconds
 FRAMES = 8  # of a fault's traceback, the innermost, that are logged
+
+
+class File(BaseModel):
+    """A file."""
+
+    content: bytes
 
 
 class Nothing(BaseModel):
@@ -64,7 +71,8 @@ R = TypeVar("R", bound=Run)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """`path` below /api/v1, with aiohttp's variables; `problems`: statuses that it may refuse with by itself. `secret`:
-    the answer holds one, so it is not remembered, and has no Idempotency-Key."""
+    the answer holds one, so it is not remembered, and has no Idempotency-Key. `media`: what the answer is; with
+    another than JSON it is a `File`."""
 
     name: str
     method: Method
@@ -79,6 +87,7 @@ class Operation:
     answer: type[BaseModel]
     problems: tuple[int, ...]
     secret: bool
+    media: str
     run: Run
 
     async def serve(self, request: web.Request) -> web.Response:
@@ -86,9 +95,11 @@ class Operation:
         service = request.app[SERVICE]
         try:
             body = await self._work(service, request)
-            return web.Response(
-                status=self.status, body=body, content_type="application/json", headers={"Cache-Control": "no-store"}
-            )
+            headers = {"Content-Type": self.media, "Cache-Control": "no-store"}
+            if self.media != JSON:
+                name = self.path.rpartition("/")[2]
+                headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            return web.Response(status=self.status, body=body, headers=headers)
         except Exception as error:
             problem = _problem(error, self)
             service.count(f"api_refused.{problem.kind.slug}")
@@ -115,7 +126,10 @@ class Operation:
             raise problems.in_body(error) from None
         key = repeat.key if repeat else None
         call = Call(service, caller, request.match_info, body, query, key, _language(request))
-        answer = (await self.run(call)).model_dump_json().encode()
+        made = await self.run(call)
+        if isinstance(made, File):
+            return made.content
+        answer = made.model_dump_json().encode()
         if repeat:
             await repeats.remember(service.database, repeat, answer, service.clock.now())
         return answer
@@ -136,9 +150,10 @@ class Operations:
         answer: type[BaseModel],
         query: type[BaseModel] = Nothing,
         problems: tuple[int, ...] = (),
+        media: str = JSON,
     ) -> Callable[[R], R]:
         """Declare the function below as a read. Its docstring is the description: a summary, then more."""
-        return self._declare("GET", path, scope, 200, Nothing, query, answer, problems)
+        return self._declare("GET", path, scope, 200, Nothing, query, answer, problems, media=media)
 
     def post(
         self,
@@ -165,6 +180,7 @@ class Operations:
         answer: type[BaseModel],
         problems: tuple[int, ...],
         secret: bool = False,
+        media: str = JSON,
     ) -> Callable[[R], R]:
         def declare(run: R) -> R:
             summary, _, description = (run.__doc__ or "").partition("\n\n")
@@ -183,6 +199,7 @@ class Operations:
                     answer=answer,
                     problems=problems,
                     secret=secret,
+                    media=media,
                     run=run,
                 )
             )

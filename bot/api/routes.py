@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from bot.api import (
     call_backs,
     case_lists,
+    case_views,
     cases,
     casework,
     conversations,
@@ -42,6 +43,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         call_backs,
         remedies,
         improvements,
+        case_views,
         conversations,
         knowledge,
         insights,

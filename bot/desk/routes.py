@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.desk import (  # each adds its own
     admin,
+    alerts,
     answering,
     api,
     calls,
@@ -19,6 +20,7 @@ from bot.desk import (  # each adds its own
     knowledge,
     notes,
     offline_page,
+    outgoing,
     pages,
     search,
     socket,
@@ -33,6 +35,7 @@ static(routes, "/desk/static", Path(__file__).parent / "static")
 
 __all__ = [
     "admin",
+    "alerts",
     "answering",
     "api",
     "calls",
@@ -46,6 +49,7 @@ __all__ = [
     "knowledge",
     "notes",
     "offline_page",
+    "outgoing",
     "pages",
     "routes",
     "search",

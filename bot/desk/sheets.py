@@ -20,18 +20,21 @@ _PAGES = (
     ("/desk/call-backs", "call_backs", ("agent", "supervisor", "admin")),
     ("/desk/entry", "offline", ("agent", "supervisor", "admin")),
     ("/desk/figures", "figures", ("agent", "supervisor", "admin")),
+    ("/desk/alerts", "alerts", ("agent", "supervisor", "admin")),
     ("/desk/team", "team", ("supervisor", "admin")),
     ("/desk/surveys", "surveys", ("supervisor", "admin")),
     ("/desk/admin", "admin", ("admin",)),
     ("/desk/admin/channels", "channels", ("admin",)),
     ("/desk/admin/tokens", "tokens", ("admin",)),
     ("/desk/admin/dead-letters", "dead", ("admin",)),
+    ("/desk/admin/paging", "paging", ("admin",)),
+    ("/desk/admin/webhooks", "webhooks", ("admin",)),
     ("/desk/admin/replies", "replies", ("supervisor", "admin")),
     ("/desk/admin/knowledge", "knowledge", ("supervisor", "admin")),
     ("/desk/admin/house", "house", ("admin",)),
 )
 
-_WITHIN = {"case": "cases", "entry": "knowledge"}
+_WITHIN = {"case": "cases", "entry": "knowledge", "webhook": "webhooks"}
 """Sheets that are reached from another one."""
 
 Sheet = Callable[[web.Request, Room, Member], Awaitable[web.StreamResponse]]
@@ -111,5 +114,6 @@ def back(request: web.Request, path: str, done: str) -> web.HTTPSeeOther:
 def done(request: web.Request) -> str:
     """What was done, if the sheet was come back to."""
     what = request.query.get("done", "")
-    known = ("saved", "removed", "disabled", "sent", "replayed", "revoked")
+    known = {"saved", "removed", "disabled", "sent", "replayed", "revoked"}
+    known |= {"taken", "taken_before", "mailed", "posted", "resent"}
     return said(f"done.{what}", language_of(request)) if what in known else ""

@@ -168,7 +168,7 @@ def counts(connection: Connection) -> dict[int | None, dict[str, int]]:
     return found
 
 
-def mail(address: str, alert: int, kind: str, data: Mapping[str, Any], key: str, at: datetime) -> dict[str, Any]:
+def mail(address: str, alert: int | None, kind: str, data: Mapping[str, Any], key: str, at: datetime) -> dict[str, Any]:
     """A row of posts for an address."""
     return {"address": address, "alert_id": alert, "key": key, "kind": kind, "data": data, "at": at} | {
         "since": at,

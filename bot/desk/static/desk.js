@@ -1,6 +1,7 @@
 // The desk: what is shown, and what happens when something is pressed, or changes elsewhere.
 
 import { ended, Failed, get, newKey, post } from "./api.js";
+import { stir } from "./alarm.js";
 import { makeComposer } from "./composer.js";
 import { h, icon } from "./dom.js";
 import { isView, makeList, nameOf, seen, tick, VIEWS } from "./list.js";
@@ -374,6 +375,7 @@ function refresh(leisure = false) {
 
 watch({
   changed(conversations, all) {
+    stir();
     if (all) {
       refresh();
       if (state.id) loadTalk(state.id, false, true);
