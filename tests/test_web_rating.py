@@ -16,6 +16,7 @@ from bot.cases import numbers
 from bot.links import SURVEY
 from bot.loop.effects import Effects
 from bot.loop.state import LaneState
+from bot.loop.turn import Turns
 from bot.surveys.definitions import DONE, Surveys
 from bot.surveys.rules import FREE_TEXT_LIMIT
 from bot.web import nonces
@@ -86,6 +87,26 @@ async def test_words_are_not_lost_when_the_page_was_open_for_too_long(place: Sit
     assert "a long story &lt;b&gt;</textarea>" in reader.body
     assert "Please tap once more" in reader.text
     assert "Thank you" in await reader.send(text="a long story <b>")
+
+
+async def test_a_rating_that_the_database_did_not_take_may_be_given_again(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says so, and the next press counts."""
+    _, _, reader = await surveyed(place)
+    await reader.look()
+    apply = Turns._apply
+
+    async def outage(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Turns, "_apply", outage)
+    await reader.send(answer="5")
+    assert reader.status == 503
+    monkeypatch.setattr(Turns, "_apply", apply)
+    await reader.look()
+    await reader.send(answer="4")
+    assert [row["value"] for row in await place.rows(tables.ratings)] == [4]
 
 
 async def test_the_same_form_sent_twice_at_once_counts_once(place: Site) -> None:
