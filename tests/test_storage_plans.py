@@ -34,9 +34,15 @@ JOURNEYS = (
     "person_office_open",
     "survey_quoted_under_an_agent",
 )
-SMALL = {"staff", "knowledge", "knowledge_versions", "survey_versions", "notes", "api_tokens", "alembic_version"}
+SMALL = {
+    *("staff", "knowledge", "knowledge_versions", "survey_versions", "notes", "api_tokens", "alembic_version"),
+    *("webhooks", "webhook_kinds", "pagers"),
+}
 """Tables that do not grow with what customers say."""
-OPEN_ONLY = {"ix_inbox_new", "ix_outbox_open", "ix_timers_due", "ix_conversations_waiting", "uq_surveys_awaiting"}
+OPEN_ONLY = {
+    *("ix_inbox_new", "ix_outbox_open", "ix_timers_due", "ix_conversations_waiting", "uq_surveys_awaiting"),
+    "ix_posts_waiting",
+}
 """Indexes of what waits: to read one through costs what is open, not what is stored."""
 
 
