@@ -197,6 +197,8 @@ async def test_the_api_splits_with_reasons(database: Database) -> None:
     await place.say(AGAIN, "+1555", channel="sms")
     async with place.client() as client:
         path = f"/api/v1/cases/{numbers.number(1)}/splits"
+        for refused in ({"report": 2**70, "reason": "x"}, {"report": 1, "merged": "1008", "reason": "x"}):
+            assert (await client.post(path, json=refused)).status == 422
         wrong: dict[int, dict[str, Any]] = {
             422: {"reason": "x"},
             409: {"report": 1, "reason": "x", "version": 99},

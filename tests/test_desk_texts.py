@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import get_args
 
 from bot.cases.departments import NATURES
+from bot.cases.remedies import KINDS
 from bot.desk import words
 from bot.engine.commands import CASE_FIELDS, HAND_OFF_REASONS
+from bot.outgoing.events import CASE_LINES
 from bot.staff.service import ROLES
 from bot.surveys.definitions import TRIGGERS
 from bot.surveys.selection import REASONS, Supersession
@@ -78,3 +80,10 @@ def test_no_markup_is_made_of_words() -> None:
     assert "<script>" not in PAGES
     assert "style=" not in PAGES
     assert not re.search(r"\son\w+=", PAGES)
+
+
+def test_every_line_of_a_timeline_that_others_are_told_of_has_words_here() -> None:
+    """What a webhook calls by a name of its own, people read in their language."""
+    known = set(words.texts())
+    assert {f"case_event.{kind}" for kind in CASE_LINES} - known == set()
+    assert {f"remedy_kind.{kind}" for kind in KINDS} - known == set()

@@ -28,6 +28,9 @@ async def test_a_case_shows_where_it_stands_and_nothing_of_what_staff_note_among
         told(effects, case["id"], "completed", actor="staff:1", note="SECRET from the till", at=at)
         told(effects, case["id"], "moved", actor="staff:1", old="assigned", to="returned", note="SECRET", at=at)
         told(effects, case["id"], "completed", actor="customer", note="order_number: 123; place: Wuhan", at=at)
+        told(effects, case["id"], "reported", actor="customer", note="The parcel is still damaged", at=at)
+        told(effects, case["id"], "split", actor="staff:1", note="1010: SECRET", at=at)
+        told(effects, case["id"], "remedy_approved", actor="staff:1", note="SECRET refund", at=at)
         effects.change_guarded(tables.cases, case["id"], 0, {"state": "assigned"})
 
     await place.service.turns.act(guest.lane, work)
@@ -44,6 +47,7 @@ async def test_a_case_shows_where_it_stands_and_nothing_of_what_staff_note_among
     assert "Status: In progress" in text  # the answer moved it on
     assert "We will get back to you" not in text  # somebody has
     assert "Order number: 123; Place: Wuhan" in text
+    assert "The parcel is still damaged" in text
     assert "We are on it" in text
     assert "SECRET" not in reader.body
     assert "reassigned" not in text

@@ -76,7 +76,7 @@ class Merger(ByStaff):
 
 
 class Split(ByStaff):
-    report: int | None = Field(None, ge=1, description="The id of what joined; it goes.")
+    report: int | None = Field(None, ge=1, lt=10**18, description="The id of what joined; it goes.")
     merged: CaseNumber | None = Field(None, description="Or the number of a case that was merged into this one.")
     title: Line200 | None = Field(None, description="Else, or to say it better: what the new case is about.")
     nature: list[Nature] | None = Field(None, min_length=1, max_length=5)

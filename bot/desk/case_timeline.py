@@ -23,6 +23,7 @@ MOST = 300
 _STAFF = re.compile(r"staff:(\d{1,18})")
 _TASK = re.compile(r"^(hand_over|sub_task|call_back) \d+(?:: )?")
 _DEADLINE = re.compile(r"^(?:(supervisor|admin): )?(\w+): (\d{4}-\S+)$")
+_REMEDY = re.compile(r"^\w+")
 _FIELD = re.compile(r"(^|; )(\w+): ")
 
 
@@ -96,6 +97,8 @@ def _why(event: Any, who: Mapping[str, str], content: Content, now: datetime, la
         return f"{said(f'role.{above}', language)} · {words}" if above else words
     if event.kind.startswith("task_"):
         note = _task(note, content, language)
+    elif event.kind.startswith("remedy_"):
+        note = _REMEDY.sub(lambda m: named(f"remedy_kind.{m[0]}", language) or m[0], note)
     elif event.kind in ("completed", "rated", "reclassified"):
         note = _FIELD.sub(lambda m: f"{m[1]}{named(f'field.{m[2]}', language) or m[2]}: ", note)
     return _STAFF.sub(lambda m: who.get(m[0], m[0]), without_keys(note))

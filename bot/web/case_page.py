@@ -219,8 +219,9 @@ def _lines(seen: Seen, language: Language) -> list[Line]:
             found.append(Line(event["at"], "step", said("opened")))
         elif kind == "moved" and to in states.STATES and to not in ("received", "returned"):
             found.append(Line(event["at"], "step", _capital(states.name(to, language))))
-        elif kind in ("completed", "replied") and event["actor"] == "customer" and event["note"]:
-            found.append(Line(event["at"], "theirs", said(kind), _in_words(event["note"], said)))
+        elif kind in ("completed", "reported", "replied") and event["actor"] == "customer" and event["note"]:
+            title = said("completed" if kind == "reported" else kind)
+            found.append(Line(event["at"], "theirs", title, _in_words(event["note"], said)))
     for answer in seen.answers:
         at = datetime.fromisoformat(answer["at"])
         found.append(Line(at, "ours", answer.get("name") or said("person"), answer["text"]))
