@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar, cast
 
-from sqlalchemy import String, literal, or_, select, update
+from sqlalchemy import String, literal, select, union, update
 from sqlalchemy import cast as cast_to
 
 from bot import typography
@@ -262,9 +262,13 @@ class People:
         """The cases of this conversation, and those that something told in it joined, that no person has answered."""
         talks, rows, reports = tables.conversations, tables.cases, tables.case_reports
         talk = select(talks.c.id).where(talks.c.lane == lane).scalar_subquery()
-        joined = select(reports.c.case_id).where(reports.c.conversation_id == talk, reports.c.split_into.is_(None))
-        here = or_(rows.c.conversation_id == talk, rows.c.id.in_(joined))
-        statement = select(rows.c.id).where(here, rows.c.responded_at.is_(None))
+        opened = select(rows.c.id).where(rows.c.conversation_id == talk, rows.c.responded_at.is_(None))
+        joined = (
+            select(rows.c.id)
+            .join(reports, reports.c.case_id == rows.c.id)
+            .where(reports.c.conversation_id == talk, reports.c.split_into.is_(None), rows.c.responded_at.is_(None))
+        )
+        statement = union(opened, joined)
         return set(await self.database.read(lambda connection: connection.execute(statement).scalars().all()))
 
     async def _about(self, lane: str, agent: Agent) -> set[int]:
