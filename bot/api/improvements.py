@@ -39,7 +39,7 @@ class Period(BaseModel):
     small: bool = Field(description="Fewer than 30 of either: the figures say little.")
 
 
-class Outcome(BaseModel):
+class Verified(BaseModel):
     """What the figures showed when it was verified."""
 
     verdict: Verdict = Field(description="better: told less often or rated better than chance explains, nothing worse.")
@@ -69,7 +69,7 @@ class ImprovementView(BaseModel):
     done_at: datetime | None
     verified_at: datetime | None
     verified_by: str | None
-    outcome: Outcome | None
+    outcome: Verified | None
     version: int
 
 
