@@ -21,7 +21,7 @@ from storage import tables
 from storage.database import Database
 
 TOLD = "The parcel is damaged and I am very unhappy, order 55667788"
-AGAIN = "My parcel was damaged, this is a scandal"
+AGAIN = "The parcel is damaged and I am very unhappy"
 BY = Worker("staff:1")
 PARCEL = Matter("the parcel is damaged", ["logistics"], ["loss"], "important", "A-1")
 
