@@ -92,7 +92,7 @@ async def test_a_case_goes_its_way_by_its_buttons(place: Place) -> None:
     await place.tap("Excellent")
     row = await case(place)
     assert (row["state"], row["owner_id"], row["score"]) == ("closed", ann.id, 100)
-    assert offered((await look(ann))[1]) == ["reopen", "findings"]
+    assert offered((await look(ann))[1]) == ["reopen", "split", "findings"]
     assert (await do(ann, "reopen", reason=" "))[0] == 422
     assert (await do(ann, "reopen", reason="It broke again"))[0] == 303
     assert ((await case(place))["state"], (await case(place))["attempt"]) == ("reopened", 2)
@@ -260,3 +260,53 @@ async def test_who_could_not_be_written_to_is_asked_when_they_can(place: Place) 
     assert ((await case(place))["state"], task["state"]) == ("following_up", "cancelled")
     assert (await do(ann, "answered", score="40", note="still broken"))[0] == 303
     assert ((await case(place))["state"], (await case(place))["urgency"]) == ("reopened", "important")
+
+
+async def test_a_part_of_a_case_becomes_one_of_its_own(place: Place) -> None:
+    """What the case also is, and what was merged into it by mistake; each once, and both timelines tell of it."""
+    await place.say("I complain", name="Carla")
+    ann = await place.agent("Ann")
+    assert (await do(ann, "split", reason="two matters"))[0] == 422
+    assert (await do(ann, "split", part="report:99", reason="no"))[0] == 409
+    assert (await do(ann, "split", part="moon:1", reason="no"))[0] == 422
+    assert (await do(ann, "split", title="The invoice is wrong too", reason="two matters"))[0] == 303
+    assert (await case(place, 2))["title"] == "The invoice is wrong too"
+    assert (await do(ann, "merge", number=TWO, into=ONE, reason="no, the same"))[0] == 303
+    page = (await look(ann))[1]
+    assert "Told again and merged in" in page
+    assert (await do(ann, "split", part="merged:2", reason="it was right"))[0] == 303
+    page = (await look(ann))[1]
+    assert "Told again and merged in" in page
+    assert "<b>Split</b>" in page
+    assert "Split from" in (await look(ann, f"/desk/cases/{numbers.number(3)}"))[1]
+
+
+async def test_a_remedy_is_approved_within_limits(place: Place) -> None:
+    """An agent's small refund at once, a large one by whoever may; refused and cancelled with a reason; told."""
+    await place.say("I complain", name="Carla")
+    ann, root = await place.agent("Ann"), await place.agent("Ro", "admin")
+    for wrong, words in (
+        ({"kind": "gold", "amount": "5"}, "choose what makes good"),
+        ({"kind": "refund", "amount": "0"}, "above zero"),
+        ({"kind": "refund", "amount": "five"}, "above zero"),
+        ({"kind": "refund"}, "needs an amount"),
+        ({"kind": "apology"}, "fill in the words"),
+    ):
+        status, page = await do(ann, "remedy", **wrong)
+        assert status in (409, 422), wrong
+        assert words in page, wrong
+    assert (await do(ann, "remedy", kind="refund", amount="120.50", note="late"))[1].endswith("?done=remedy")
+    assert (await do(ann, "remedy", kind="compensation", amount="500"))[0] == 303
+    found = await place.rows(tables.case_remedies)
+    assert [(row["state"], row["amount"]) for row in found] == [("approved", 12_050), ("proposed", 50_000)]
+    status, page = await do(ann, "remedies/2/approved")
+    assert (status, "Over your limit" in page) == (409, True)
+    assert (await do(root, "remedies/2/approved"))[0] == 303
+    assert (await do(ann, "remedies/1/done"))[0] == 303
+    assert (await do(root, "remedies/2/cancelled"))[0] == 409
+    assert (await do(root, "remedies/2/cancelled", reason="Not needed"))[0] == 303
+    assert (await do(root, "remedies/9/done"))[0] == 404
+    assert [row["state"] for row in await place.rows(tables.case_remedies)] == ["done", "cancelled"]
+    page = (await look(ann))[1]
+    for words in ("refund of CNY 120.50", "Remedy approved", "Not needed"):
+        assert words in page

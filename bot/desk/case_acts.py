@@ -12,7 +12,9 @@ from bot.cases import assignment, numbers
 from bot.desk import case_scope, case_sheet
 from bot.desk.room import Room
 from bot.loop import handwork
+from bot.loop.cases import TITLE_LIMIT
 from bot.loop.casework import Casework, NoCase, Worker
+from bot.loop.splitting import Part
 from bot.staff.sessions import Member
 from storage.tables import cases, staff
 
@@ -174,6 +176,20 @@ async def _merge(given: Given) -> None:
     await _work(given).merge(given.case, into, given.by, given.text("reason"), same=same, version=given.version)
 
 
+async def _split(given: Given) -> None:
+    """A part of it, or something else that it also is, becomes a case of its own."""
+    kind, _, which = given.fields.get("part", "").partition(":")
+    title = given.text("title", needed=not kind, longest=TITLE_LIMIT) or None
+    if kind and (kind not in ("report", "merged") or not which.isascii() or not which.isdecimal() or len(which) > 17):
+        raise Wrong("no_part")
+    part = Part(
+        title=title,
+        report=int(which) if kind == "report" else None,
+        merged=int(which) if kind == "merged" else None,
+    )
+    await given.room.service.splitting.split(given.case, given.by, part, given.text("reason"), version=given.version)
+
+
 async def _call_back(given: Given) -> None:
     await given.room.service.calling.ask(given.by, given.text("required"), case_id=given.case, due_at=given.due_at)
 
@@ -202,6 +218,7 @@ ACTS: Mapping[str, Callable[[Given], Awaitable[None]]] = {
     "give_back": _give_back,
     "reopen": _reopen,
     "merge": _merge,
+    "split": _split,
     "call_back": _call_back,
     "findings": _findings,
 }

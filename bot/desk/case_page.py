@@ -7,8 +7,9 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
+from bot.cases.remedies import KINDS, RemedyRefused
 from bot.cases.tasks import TaskRefused
-from bot.desk import case_scope, case_sheet, case_timeline
+from bot.desk import case_remedies, case_scope, case_sheet, case_timeline
 from bot.desk.case_acts import ACTS, LOAD, LONGEST, Given, Wrong, admitted, number_of
 from bot.desk.case_sheet import Reader
 from bot.desk.request import fields_of
@@ -31,7 +32,7 @@ CASE = r"/desk/cases/{number:\d{4,18}}"
 async def case(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
     """The case, and what may be done about it."""
     did, language = request.query.get("done", ""), language_of(request)
-    known = did in ACTS or did == "task"
+    known = did in ACTS or did in ("task", "remedy")
     words = said("case.done", language, what=said(f"case_act.{did}", language)) if known else ""
     return await page(request, room, member, case_of(request), done=words)
 
@@ -41,7 +42,7 @@ async def case(request: web.Request, room: Room, member: Member) -> web.StreamRe
 async def act(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
     """Do it, on the state that was seen: of two at once the second is told what the first did, and may try again."""
     case_id, name, language = case_of(request), request.match_info["act"], language_of(request)
-    do = ACTS.get(name)
+    do = case_remedies.propose if name == "remedy" else ACTS.get(name)
     if do is None:
         raise web.HTTPNotFound
     given = Given(room, case_id, Worker(f"staff:{member.id}", member.id), member, await fields_of(request))
@@ -50,6 +51,8 @@ async def act(request: web.Request, room: Room, member: Member) -> web.StreamRes
         await do(given)
     except Wrong as wrong:
         problem, status = said(f"case.{wrong.key}", language, **wrong.values), 422
+    except RemedyRefused as refused_remedy:
+        problem, status = refused_remedy.said(language), 409
     except CaseRefused as refused:
         problem, status = refused.said(language), 409
         if refused.code == "moved_on":
@@ -95,6 +98,24 @@ def may_answer(connection: Connection, room: Room, member: Member, task_id: int,
 # ---- what a request says, and what it is answered ----
 
 
+@routes.post(CASE + r"/remedies/{remedy:\d{1,17}}/{to:approved|refused|done|cancelled}")
+@sheet("agent", "supervisor", "admin")
+async def move_remedy(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
+    """Approve, refuse, carry out or cancel a remedy; who may approve how much is ruled by role."""
+    case_id, remedy, language = case_of(request), int(request.match_info["remedy"]), language_of(request)
+    await _may(room, member, case_id, language)
+    if not await room.service.database.read(lambda link: case_remedies.belongs(link, remedy, case_id)):
+        raise web.HTTPNotFound
+    reason, by = (await fields_of(request)).get("reason", "")[:LONGEST], Worker(f"staff:{member.id}", member.id)
+    try:
+        await room.service.remedying.move(remedy, request.match_info["to"], by, reason, approver=True)  # type: ignore[arg-type] # the route's own words
+    except (RemedyRefused, CaseRefused, IllegalMove) as refused:
+        return await page(request, room, member, case_id, 409, refused.said(language))
+    except Conflict:
+        return await page(request, room, member, case_id, 409, said("case.busy", language))
+    raise back(request, f"/desk/cases/{request.match_info['number']}", "remedy")
+
+
 def case_of(request: web.Request) -> int:
     """The case of the path. Raises HTTPNotFound."""
     found = number_of(request.match_info["number"])
@@ -137,13 +158,17 @@ async def page(
     reader = Reader(member, service.content, service.clock.now(), language)
 
     def work(connection: Connection) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        return case_sheet.read(connection, reader, case_id), team(connection, reader.now)
+        found = case_sheet.read(connection, reader, case_id)
+        if found is not None:
+            remedies = case_remedies.shown(connection, reader, service.remedying.remedies, case_id)
+            found["remedies"] = remedies
+        return found, team(connection, reader.now)
 
     found, people = await service.database.read(work)
     if found is None:
         raise web.HTTPNotFound
     own = f"/desk/cases/{found['number']}"
-    shown = {"case": found, "people": people, "tried": "", "load": LOAD, "me": member.id, "own": own}
+    shown = {"case": found, "people": people, "tried": "", "load": LOAD, "kinds": KINDS, "me": member.id, "own": own}
     return show(
         request, member, "case", status=status, problem=problem, live=10, data=ticking(request), **(shown | values)
     )

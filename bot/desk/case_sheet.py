@@ -21,7 +21,7 @@ from bot.desk.words import named
 from bot.staff.sessions import Member
 from nlu.understanding import Language
 from storage.sets import among
-from storage.tables import case_tasks, cases, contacts, conversations, deadlines, staff
+from storage.tables import case_reports, case_tasks, cases, contacts, conversations, deadlines, staff
 
 _SIBLINGS = 8
 _BEFORE_WORK = frozenset({"received", "acknowledged", "returned"})
@@ -82,6 +82,7 @@ def read(connection: Connection, reader: Reader, case_id: int) -> dict[str, Any]
         "settled": row.state in SETTLED,
         "deadlines": _deadlines(connection, reader, case_id),
         "tasks": _tasks(connection, reader, scope, case_id),
+        "parts": _parts(connection, reader, case_id),
         "siblings": _siblings(connection, reader, row),
         "timeline": timeline,
         "version": row.version,
@@ -115,6 +116,8 @@ def legal(case: Any, member: Member) -> list[str]:
         "give_back": "returned" in onward,
         "reopen": "reopened" in onward,
         "merge": "merged" in onward,
+        "split": state not in rules.FINAL,
+        "remedy": state not in SETTLED and state not in ("resolved", "following_up"),
         "call_back": state not in SETTLED,
         "findings": True,
     }
@@ -211,6 +214,29 @@ def task_view(connection: Connection, reader: Reader, scope: Scope, row: Any) ->
         "made": reader.stamp(row.made_at),
         "made_by": actor(row.made_by, who, reader.language),
     }
+
+
+def _parts(connection: Connection, reader: Reader, case_id: int) -> list[dict[str, Any]]:
+    """What joined the case: what the customer told again, and the cases that were merged into it. `key` names it for a
+    split."""
+    told = connection.execute(
+        select(case_reports.c.id, case_reports.c.at, case_reports.c.text)
+        .where(case_reports.c.case_id == case_id, case_reports.c.split_into.is_(None))
+        .order_by(case_reports.c.id)
+    )
+    merged = connection.execute(
+        select(cases.c.id, cases.c.opened_at, cases.c.title)
+        .where(cases.c.merged_into == case_id, case_scope.shown_to(reader.member))
+        .order_by(cases.c.id)
+    )
+    return [
+        {"key": f"report:{row.id}", "number": None, "at": reader.stamp(row.at), "text": without_keys(row.text)}
+        for row in told
+    ] + [
+        {"key": f"merged:{row.id}", "number": numbers.number(row.id), "at": reader.stamp(row.opened_at)}
+        | {"text": without_keys(row.title)}
+        for row in merged
+    ]
 
 
 def _siblings(connection: Connection, reader: Reader, case: Any) -> list[Mapping[str, Any]]:
