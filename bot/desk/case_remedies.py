@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, select
 
 from bot.cases import remedies as rules
-from bot.cases.remedies import KINDS, MOVES, Kind, Remedies, State
+from bot.cases.remedies import KINDS, MOVES, Remedies, State
 from bot.desk import case_timeline
 from bot.desk.case_acts import Given, Wrong
 from bot.desk.case_sheet import Reader
@@ -30,7 +30,7 @@ async def propose(given: Given) -> None:
     if kind == "apology" and not note:
         raise Wrong("empty")
     work = given.room.service.remedying
-    await work.propose(given.case, given.by, cast(Kind, kind), amount, note, approve=True, version=given.version)
+    await work.propose(given.case, given.by, kind, amount, note, approve=True, version=given.version)
 
 
 def shown(connection: Connection, reader: Reader, remedies: Remedies, case_id: int) -> list[dict[str, Any]]:
