@@ -39,6 +39,7 @@ from bot.loop.closer_look import PATIENCE, Closer, CloserLook
 from bot.loop.commenting import Commenting
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
+from bot.loop.fetching import Fetching
 from bot.loop.figures import Figures
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
@@ -87,7 +88,7 @@ GONE = Capabilities(text_limit=4_000)
 """Of a channel that was taken out of the settings: its conversations still hear their timers; nothing is sent."""
 
 
-_IN_ONE = ("release", "assign")
+_IN_ONE = ("release", "assign", "files")
 """What one process at a time does: two would be in each other's way."""
 
 running = at_work.running
@@ -332,6 +333,13 @@ def wire(
         counts=mind.counts,
         library=library,
         relearning=mind.relearning,
+        fetching=Fetching(
+            database,
+            clock,
+            lambda channel, account: adapters.get((channel, account)),
+            router.changed,
+            settings.attachment_limit,
+        ),
     )
 
 

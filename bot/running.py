@@ -26,6 +26,9 @@ RELEASE = 15.0
 ASSIGN = 1.0
 """Seconds between two looks for whom to give those who wait."""
 
+FILES = 1.0
+"""Seconds between two looks for files that platforms keep for us."""
+
 RELATIONSHIPS = 5.0
 """Seconds between two batches of customers who are decided on for a scheduled survey."""
 
@@ -55,6 +58,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             **({"second-look": service.second_look.run()} if service.second_look.closer else {}),
             **({"relearning": service.relearning.run()} if service.relearning else {}),
             "release": _again(RELEASE, _in_one(service, "release", service.passing.release)),
+            "files": _again(FILES, _in_one(service, "files", service.fetching.step)),
             "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),
             "paging": _again(TICK, service.paging.page),
             "courier": service.courier.run(),

@@ -18,6 +18,7 @@ from bot.loop.calling import Calling
 from bot.loop.casework import Casework
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
+from bot.loop.fetching import Fetching
 from bot.loop.figures import Figures
 from bot.loop.intake import Intake
 from bot.loop.lanes import Lanes
@@ -80,6 +81,7 @@ class Service:
     router: Router
     figures: Figures
     library: Library
+    fetching: Fetching
     role: Role = "all"
     works: frozenset[str] = frozenset()
     """The tasks, by name, without which this process does not do its part."""

@@ -52,6 +52,12 @@ class Settings(EngineSettings, OutgoingSettings):
     api_token: SecretStr | None = Field(None, description="A first API token with every scope.")
     secret: SecretStr | None = Field(None, description="Signs links and sessions; default: made once in data_dir.")
     body_limit: int = Field(1_000_000, ge=1_000, description="The largest webhook body taken, in bytes.")
+    attachment_limit: int = Field(
+        10_000_000, ge=1_000, le=50_000_000, description="The largest file that is taken or sent, in bytes."
+    )
+    attachments_a_day: int = Field(
+        2_000_000_000, ge=0, description="Bytes of files that all web visitors together may send in a day."
+    )
     encoders: bool = Field(True, description="Look twice at what the fast understanding leaves unsure.")
     text_limit: int = Field(4_000, ge=100, description="Characters of a customer's message that are understood.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")

@@ -62,11 +62,15 @@ class Tap(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media(Event):
     """Something other than words: `kind` is image, video, audio, voice, file, sticker, location, contact or other;
-    `caption` is the words beside it, or the emoji that a sticker stands for."""
+    `caption` is the words beside it, or the emoji that a sticker stands for. `file` is what `Adapter.fetch` takes to
+    bring its bytes, where it has any; `name` and `size` are what the platform says of it, not to be believed."""
 
     kind: str
     caption: str = ""
     sender_name: str | None = None
+    file: str | None = None
+    name: str | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +134,21 @@ def option_numbers(buttons: Sequence[Button]) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingFile:
+    """A file that goes out. `picture`: it is one, to be shown where it stands."""
+
+    name: str
+    type: str
+    content: bytes
+    picture: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One message to one address.
 
-    `kind`: `text`; `toast` answers the tap `target`; `edit` replaces the message `target` (and its buttons);
+    `kind`: `text`; `file`, without words; `toast` answers the tap `target`; `edit` replaces the message `target` (and
+    its buttons);
     `public_reply` answers the comment `target` in public; `private_reply` answers its author in private.
     `key` is unique to the outgoing row: where the platform takes an idempotency key, this is it.
     """
@@ -141,9 +156,10 @@ class Outgoing:
     address: str
     text: str
     key: str
-    kind: Literal["text", "toast", "edit", "public_reply", "private_reply"] = "text"
+    kind: Literal["text", "file", "toast", "edit", "public_reply", "private_reply"] = "text"
     buttons: tuple[Button, ...] = ()
     target: str | None = None
+    file: OutgoingFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +178,9 @@ class Capabilities:
     0 with `digits` means options are listed by number and a typed digit is the tap. Rates are messages a second,
     0.0 for none. `window` is how long after their last message a person may be written to; None: always.
     `idempotent`: a send repeated under the same `Outgoing.key` is one message. `answers_stop`: the platform itself
-    answers STOP and HELP, and takes nothing from us after a STOP.
+    answers STOP and HELP, and takes nothing from us after a STOP. `file_limit`: bytes of the largest file that can be
+    sent, 0: none can. `own_files`: what people send is with us already, `Media.file` is our own name of it. `typing`:
+    the person can be shown that somebody writes.
     """
 
     text_limit: int
@@ -179,6 +197,9 @@ class Capabilities:
     idempotent: bool = False
     starts_conversations: bool = False
     answers_stop: bool = False
+    file_limit: int = 0
+    own_files: bool = False
+    typing: bool = False
 
 
 # ---- how it fails: named by what the caller should do ----
@@ -219,6 +240,10 @@ class Blocked(ChannelError):
 
 class Rejected(ChannelError):
     """Outgoing: this message will never be taken (too long, window closed, unknown target). Other messages may."""
+
+
+class TooLarge(Rejected):
+    """The file has more bytes than are taken."""
 
 
 class Misconfigured(ChannelError):
@@ -324,6 +349,14 @@ class Adapter(ABC, Generic[S]):
     def acknowledge(self) -> Answer:
         """What to say once the events are committed."""
         return Answer()
+
+    async def fetch(self, reference: str, limit: int) -> bytes:
+        """The bytes of a file that a person sent, by `Media.file`; at most `limit`. Raises as `send`, and TooLarge.
+        Asking twice does no harm: OutcomeUnknown only means to ask again."""
+        raise Rejected("this channel brings no files")
+
+    async def show_typing(self, address: str) -> None:
+        """Show the person that somebody writes to them, for some seconds. Raises as `send` does."""
 
     async def close(self) -> None:
         """Let go of connections."""

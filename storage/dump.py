@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     func,
     insert,
+    inspect,
     literal,
     select,
     text,
@@ -35,11 +36,14 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from storage.database import Database
 from storage.schema import HEAD, NewerSchema, upgrade, upgrade_to
-from storage.tables import leases, metadata, notes, outbox
+from storage.tables import attachment_parts, leases, metadata, notes, outbox
 from storage.types import UtcDateTime
 
 FORMAT = 1
 PAGE = 2_000
+HEAVY = {attachment_parts.name: 16}
+"""Rows at a time of tables whose rows are large."""
+
 RESTORED = "it waited when the backup was made, and may have been sent since"
 _LEFT_OUT = {leases.name}
 """What is true only of the processes that run."""
@@ -102,7 +106,7 @@ def _rows(connection: Connection, table: Table) -> Iterator[Any]:
     """Page by page: a history need not fit into memory."""
     keys = list(table.primary_key.columns)
     places = [list(table.columns).index(key) for key in keys]
-    statement = select(table).order_by(*keys).limit(PAGE)
+    statement = select(table).order_by(*keys).limit(HEAVY.get(table.name, PAGE))
     if table is notes:
         statement = statement.where(notes.c.key != _OUR_OWN)
     page = connection.execute(statement).all()
@@ -129,8 +133,13 @@ def _writer(column: Column[Any]) -> Callable[[Any], Any]:
 
 def _read(connection: Connection, file: Path, version: str, resume: bool) -> int:
     upgrade_to(connection, version)
+    there = set(inspect(connection).get_table_names())  # an older backup is of a time before some of ours
     for each in metadata.sorted_tables:
-        if each not in (leases, notes) and connection.execute(select(*each.primary_key.columns).limit(1)).first():
+        if (
+            each.name in there
+            and each not in (leases, notes)
+            and connection.execute(select(*each.primary_key.columns).limit(1)).first()
+        ):
             raise BadBackup(
                 f"the database is not empty ({each.name} has rows). Restore into a new one: name it in "
                 "EARFUL_DATABASE_URL, or move the old file away, and start the service only afterwards"
@@ -213,8 +222,9 @@ def _reader(column: Column[Any]) -> Callable[[Any], Any]:
 
 def _sequences(connection: Connection) -> None:
     """Ids go on after the highest that was restored."""
+    there = set(inspect(connection).get_table_names())
     for table in metadata.sorted_tables:
-        if "id" in table.columns:
+        if table.name in there and "id" in table.columns:
             highest = connection.execute(select(func.max(table.c.id))).scalar()
             if highest:
                 sequence = text("select setval(pg_get_serial_sequence(:name, 'id'), :highest)")

@@ -9,12 +9,14 @@ from sqlalchemy import Connection, inspect, text
 from storage.database import Database
 from storage.trouble import trouble
 
-HEAD = "0015"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = max(path.name[:4] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+"""The newest version: that of the last migration there is."""
+
 OLDEST = "0002"
 """The oldest version whose processes may run on this one's tables, so that an upgrade can go process by process: new
 columns have defaults and what the old ones write stays (expand); what they need is removed a release later (contract),
 and then this moves."""
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x65617266  # "earf": pg_advisory_xact_lock wants a number of our own
 
 

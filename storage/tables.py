@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from storage import (
+    attachment_tables,
     care_tables,
     case_tables,
     contact_tables,
@@ -358,7 +359,8 @@ pagers = post_tables.pagers
 posts = post_tables.posts
 webhook_kinds = post_tables.webhook_kinds
 webhooks = post_tables.webhooks
-
+attachments = attachment_tables.attachments
+attachment_parts = attachment_tables.attachment_parts
 canned_replies = desk_tables.canned_replies
 corrections = desk_tables.corrections
 knowledge_versions = desk_tables.knowledge_versions

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import default
 from typing import Any
 
 from aiohttp import web
@@ -43,6 +45,9 @@ class FakeTelegram(FakePlatform):
         self.toasts: list[tuple[str, str]] = []
         self.taps: set[str] = set()
         self.webhook: dict[str, Any] = {}
+        self.files: dict[str, bytes] = {}
+        self.got: list[tuple[str, str, bytes]] = []  # what the bot sent: how, its name, its bytes
+        self.actions: list[tuple[int, str]] = []
         self.updates: list[Any] = []
         self.polled_elsewhere = False
         self._numbers = 100
@@ -50,13 +55,17 @@ class FakeTelegram(FakePlatform):
 
     async def answer(self, call: Call) -> web.Response:
         try:
+            if call.path.startswith(f"/file/bot{TOKEN}/"):
+                found = self.files.get(call.path.rpartition("/")[2])
+                return web.Response(status=404) if found is None else web.Response(body=found)
             _, bot, method = call.path.split("/")
             if bot != f"bot{TOKEN}":
                 raise Refused(401, "Unauthorized")
             answer = getattr(self, f"_{method}", None)
             if answer is None:
                 raise Refused(404, "Not Found")
-            return web.json_response({"ok": True, "result": answer(json.loads(call.body))})
+            asked = json.loads(call.body) if call.body[:1] == b"{" else _form(call)
+            return web.json_response({"ok": True, "result": answer(asked)})
         except Refused as refused:
             answered = {"ok": False, "error_code": refused.status, "description": str(refused)}
             if refused.parameters:
@@ -68,6 +77,14 @@ class FakeTelegram(FakePlatform):
     def write(self, chat: int, text: str) -> dict[str, Any]:
         """A person writes; the update also waits for a poll."""
         return self._update(message=self._message(chat, text, self._person(chat)))
+
+    def send_file(self, chat: int, kind: str, file: str, content: bytes, **about: Any) -> dict[str, Any]:
+        """A person sends a photo, document, voice..., of which the bot is told the id alone."""
+        self.files[file] = content
+        told = {"file_id": file, "file_unique_id": file, "file_size": len(content), **about}
+        message = self._message(chat, "", self._person(chat))
+        del message["text"]
+        return self._update(message={**message, kind: [{**told, "file_size": 9}, told] if kind == "photo" else told})
 
     def tap(self, message: Message, position: int) -> dict[str, Any]:
         """A person taps a button of a message; the update also waits for a poll."""
@@ -113,6 +130,32 @@ class FakeTelegram(FakePlatform):
             )
         message.text, message.keyboard = text, keyboard
         return {**self._message(chat, text, self._me()), "message_id": message.number}
+
+    def _getFile(self, asked: dict[str, Any]) -> dict[str, Any]:
+        file = asked["file_id"]
+        if file not in self.files:
+            raise Refused(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        if len(self.files[file]) > 20 << 20:
+            raise Refused(400, "Bad Request: file is too big")
+        return {"file_id": file, "file_size": len(self.files[file]), "file_path": f"documents/{file}"}
+
+    def _sendPhoto(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._sent_file("photo", asked)
+
+    def _sendDocument(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._sent_file("document", asked)
+
+    def _sent_file(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+        chat = self._reachable(asked)
+        name, content = asked[kind]
+        if kind == "photo" and "thin" in name:
+            raise Refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
+        self.got.append((kind, name, content))
+        return self._message(chat, "", self._me())
+
+    def _sendChatAction(self, asked: dict[str, Any]) -> bool:
+        self.actions.append((self._reachable(asked), asked["action"]))
+        return True
 
     def _answerCallbackQuery(self, asked: dict[str, Any]) -> bool:
         handle, text = asked["callback_query_id"], asked.get("text", "")
@@ -191,3 +234,16 @@ class FakeTelegram(FakePlatform):
 
     def _me(self) -> dict[str, Any]:
         return {"id": 123456, "is_bot": True, "first_name": "Earful", "username": "earful_bot"}
+
+
+def _form(call: Call) -> dict[str, Any]:
+    """A form of several parts, as another library reads it: words, and files as (name, bytes)."""
+    head = f"Content-Type: {call.headers['Content-Type']}\r\n\r\n".encode()
+    parts = BytesParser(policy=default).parsebytes(head + call.body)
+    found: dict[str, Any] = {}
+    for part in parts.iter_parts():
+        name = str(part.get_param("name", header="Content-Disposition"))
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        found[name] = (part.get_filename(), content) if part.get_filename() else content.decode()
+    return found

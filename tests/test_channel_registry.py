@@ -80,6 +80,12 @@ def facts(able: Capabilities) -> dict[str, str]:
         "window after their last message": f"{able.window.total_seconds() / 3600:g} h" if able.window else "–",
         "idempotent sends": yes(able.idempotent),
         "starts conversations": yes(able.starts_conversations),
+        "files to them": "the house's limit"
+        if able.own_files
+        else f"{able.file_limit >> 20} MiB"
+        if able.file_limit
+        else "no",
+        "shown that somebody writes": yes(able.typing),
     }
 
 

@@ -65,7 +65,7 @@ async def test_a_session_that_ends_closes_its_socket(place: Place, monkeypatch: 
     monkeypatch.setattr(socket, "TICK", 0.05)
     ann = await place.agent()
     opened = await watching(place, ann)
-    assert await opened.receive_json(timeout=10) == {"type": "tick"}
+    assert (await opened.receive_json(timeout=10))["type"] == "tick"
     place.clock.advance(timedelta(hours=12))
     while (told := await opened.receive(timeout=10)).type is WSMsgType.TEXT:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,14 +12,14 @@ from typing import Any
 import pytest
 from api_parts import Place
 from loop_parts import START, Rig
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select
 
 from bot.loop.casework import Worker
 from channels.base import Unknown
 from storage import dump, tables
 from storage.database import Database, open_database
 from storage.dump import BadBackup, backup, restore
-from storage.schema import NewerSchema, upgrade
+from storage.schema import NewerSchema, upgrade, upgrade_to
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -117,6 +118,39 @@ async def test_an_older_case_that_was_merged_into_a_newer_one_is_restored(
     assert await empty.read(content) == await database.read(content)
     statement = select(tables.cases.c.merged_into).order_by(tables.cases.c.id)
     assert await empty.read(lambda connection: list(connection.execute(statement).scalars())) == [2, None]
+
+
+async def test_a_backup_of_an_older_version_is_restored(sqlite: Database, empty: Database, tmp_path: Path) -> None:
+    """Of a time before some of the tables and columns; they are there afterwards."""
+    await busy(sqlite)
+    file, older = tmp_path / "b", "0007"
+    await backup(sqlite, file, START)
+    then = open_database(f"sqlite:///{tmp_path / 'then.db'}")
+    await then.write_slowly(lambda connection: upgrade_to(connection, older))
+    known = await then.read(_columns)
+    await then.close()
+    first, *lines = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+    old: list[Any] = [first | {"version": older}]
+    kept: list[int] = []
+    for line in lines:
+        if isinstance(line, dict) and "table" in line:
+            kept = [at for at, name in enumerate(line["columns"]) if name in known.get(line["table"], ())]
+            old += [line | {"columns": [line["columns"][at] for at in kept]}] if kept else []
+        elif isinstance(line, list):
+            old += [[line[at] for at in kept]] if kept else []
+    rows = sum(isinstance(line, list) for line in old)
+    file.write_bytes(gzip.compress(b"\n".join(json.dumps(line).encode() for line in [*old, {"rows": rows}])))
+    assert await restore(empty, file, resume=True) == rows
+    for table in (tables.messages, tables.outbox, tables.knowledge_versions):
+        statement = select(table).order_by(table.c.id)
+        was = await sqlite.read(lambda connection, of=statement: connection.execute(of).all())  # type: ignore[misc] # bound here
+        assert await empty.read(lambda connection, of=statement: connection.execute(of).all()) == was  # type: ignore[misc]
+
+
+def _columns(connection: Connection) -> dict[str, set[str]]:
+    """What each table has."""
+    there = inspect(connection)
+    return {name: {column["name"] for column in there.get_columns(name)} for name in there.get_table_names()}
 
 
 @pytest.mark.parametrize("how", ["cut", "damaged", "no rows", "foreign", "newer", "fewer"])

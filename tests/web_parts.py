@@ -94,8 +94,15 @@ def _intent(text: str) -> str:
     return "complain" if "complain" in text else "ask_human" if "person" in text else "inform"
 
 
-def house(database: Database, clock: Clock | None = None, *, closer: Closer | None = None, **settings: Any) -> Service:
-    """Every part a real one, but for what the bot understands and says."""
+def house(
+    database: Database,
+    clock: Clock | None = None,
+    *,
+    closer: Closer | None = None,
+    more: app.Adapters | None = None,
+    **settings: Any,
+) -> Service:
+    """Every part a real one, but for what the bot understands and says. `more`: channels beside the web chat."""
     clock = clock or ManualClock(START)
     values: dict[str, Any] = {"data_dir": Path(tempfile.gettempdir()), "company": "Acme", "language": "en"}
     given = Settings(**values | settings)
@@ -108,7 +115,7 @@ def house(database: Database, clock: Clock | None = None, *, closer: Closer | No
         "public_replies": replies.read(ASSISTANT / "public_replies.yml"),
     }
     content = Content(**files, assistant=NONE, training=NONE, taxonomy=NONE, knowledge=())
-    adapters = {("web", "default"): WebAdapter("default", WebSettings(), Http())}
+    adapters = {("web", "default"): WebAdapter("default", WebSettings(), Http()), **(more or {})}
     mind = app.Mind(Plain(), Script(), Index([]), closer, None, lambda text, maximum: None)
     return app.wire(given, clock, database, content, adapters, mind, SECRET)
 

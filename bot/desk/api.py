@@ -31,6 +31,10 @@ HOLD = 10
 """Seconds that a reply may be held at most, for its writer to think again."""
 
 
+FILES = 5
+"""Files that go with one reply at most."""
+
+
 # ---- reading ----
 
 
@@ -131,13 +135,16 @@ async def resolve(request: web.Request, room: Room, member: Member) -> dict[str,
 @routes.post("/desk/api/conversations/{id}/messages")
 @api
 async def reply(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
-    """`{"text", "client_key", "hold"}`. The same key twice is one message; it goes out after `hold` seconds."""
+    """`{"text", "client_key", "hold", "files"}`. The same key twice is one message; it goes out after `hold` seconds.
+    With `files`, keys of what was sent up, there need be no words."""
     given = await body_of(request)
-    text, key, hold = text_of(given, "text", TEXT_LIMIT), key_of(given, member), given.get("hold", 0)
+    files = _files(given.get("files", []))
+    text, key = text_of(given, "text", TEXT_LIMIT, needed=not files), key_of(given, member)
+    hold = given.get("hold", 0)
     if type(hold) is not int or not 0 <= hold <= HOLD:
         raise Problem(422, "bad_request")
     lane = await lane_of(request, room)
-    message = await room.service.people.reply(lane, agent_of(member), text, key, timedelta(seconds=hold))
+    message = await room.service.people.reply(lane, agent_of(member), text, key, timedelta(seconds=hold), files)
     return {"id": message}
 
 
@@ -208,6 +215,13 @@ def _wanted(request: web.Request) -> Wanted:
         longest=query.get("longest") == "1",
         after=_after(query.get("after")),
     )
+
+
+def _files(given: Any) -> list[str]:
+    """Keys of files, as they were given; a key is looked up, whatever it is."""
+    if not isinstance(given, list) or len(given) > FILES or not all(isinstance(key, str) for key in given):
+        raise Problem(422, "bad_request")
+    return [clean(key[:64]) for key in given]
 
 
 def _after(text: str | None) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from bot.clock import Clock
 from bot.staff import presence
-from bot.web.live import Live
+from bot.web.live import Live, typed_in
 from storage.database import Database
 from storage.tables import conversations
 
@@ -40,6 +40,17 @@ class Seat:
         self._waiting: dict[int, Change] = {}
         self._missed = False
         self._some = asyncio.Event()
+        self._typing: set[int] = set()
+
+    def write(self, conversation: int) -> None:
+        """The customer of this conversation is writing."""
+        self._typing.add(conversation)
+        self._some.set()
+
+    def typing(self) -> list[int]:
+        """Where customers write, since this was last asked."""
+        found, self._typing = sorted(self._typing), set()
+        return found
 
     def put(self, changes: Sequence[Change]) -> None:
         self._waiting.update((change["id"], change) for change in changes)
@@ -112,8 +123,13 @@ class Board:
         with self._live.watch() as watch:
             ready.set()
             while True:
-                lanes = sorted(await watch.changed())
+                news = await watch.changed()
+                told = {each: typed_in(each) for each in news}
+                lanes = sorted(each for each, lane in told.items() if lane == "")
+                writing = sorted(lane for lane in told.values() if lane)
                 try:
+                    if writing:
+                        await self._written(writing[:_LANES_A_READ])
                     for start in range(0, len(lanes), _LANES_A_READ):
                         changes = await self._database.read(_changes(lanes[start : start + _LANES_A_READ]))
                         for seat in self._seats:
@@ -122,6 +138,13 @@ class Board:
                     # Open desks look by themselves every now and then: a hint may be lost, the watch must not be.
                     log.error("the desk's board could not look", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE)
+
+    async def _written(self, lanes: Sequence[str]) -> None:
+        """Tell whoever has these conversations that their customers write."""
+        for change in await self._database.read(_changes(lanes)):
+            for seat in self._seats:
+                if change["owner"] == "agent" and seat.member == change["agent"]:
+                    seat.write(change["id"])
 
 
 def _changes(lanes: Sequence[str]) -> Any:

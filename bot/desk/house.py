@@ -1,4 +1,4 @@
-"""The house at the desk: channels and their addresses, ready replies, what content files rule."""
+"""The house at the desk: channels and their addresses, ready replies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from bot.desk.room import Room
 from bot.desk.sheets import back, done, sheet, show
 from bot.desk.table import routes
 from bot.desk.words import language_of, said, texts
-from bot.settings import ASSISTANT
 from bot.staff.service import record
 from bot.staff.sessions import Member
 from channels.base import ChannelError, Outgoing
-from nlu.understanding import Language, Urgency
+from nlu.understanding import Language
 from storage.tables import canned_replies
 from storage.types import clean
 
@@ -64,6 +63,8 @@ def _channels(
             "hook": None if channel == "web" else f"{address}/hooks/{channel}/{account}",
             "sends": channel != "web",
             "limit": adapter.capabilities.text_limit,
+            "files": adapter.capabilities.file_limit,
+            "typing": adapter.capabilities.typing,
             "window": int(window.total_seconds()) // 3600 if (window := adapter.capabilities.window) else None,
         }
         for (channel, account), adapter in sorted(room.service.adapters.items())
@@ -157,40 +158,3 @@ async def _replies(
     ]
     filled = {"given": given, "replies": found + ready, "variables": VARIABLES} | values
     return show(request, member, "replies", status=status, problem=problem, **filled)
-
-
-# ---- what the files rule ----
-
-
-@routes.get("/desk/admin/house")
-@sheet("admin")
-async def house(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
-    """Deadlines, hours, surveys and settings as they are, with the file that rules each."""
-    service, language = room.service, language_of(request)
-    now, settings, content = service.clock.now(), service.settings, service.content
-    urgencies: tuple[Urgency, ...] = get_args(Urgency)
-    week = [
-        (said(f"day.{day}", language), ", ".join(f"{span.start:%H:%M}–{span.end:%H:%M}" for span in hours))
-        for day, hours in enumerate(content.calendar.weekly)
-    ]
-    surveys = [
-        {
-            "key": each.key,
-            "trigger": each.trigger,
-            "question": each.question.said(language),
-            "options": [label.said(language) for label in each.scale.labels.values()],
-        }
-        for each in content.surveys.definitions.values()
-    ]
-    shown = ("company", "time_zone", "language", "address", "assignment", "agent_load", "agent_patience_minutes")
-    return show(
-        request,
-        member,
-        "house",
-        folder=settings.assistant_dir if settings.assistant_dir != ASSISTANT else said("house.shipped", language),
-        promises=[(urgency, service.policy.talking.desk.promise(urgency, now, language)) for urgency in urgencies],
-        week=week,
-        zone=str(content.calendar.zone),
-        surveys=surveys,
-        settings=[(name, getattr(settings, name)) for name in shown],
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from aiohttp import web
@@ -18,7 +18,7 @@ from bot.desk.version import version
 from bot.desk.words import language_of, said, texts
 from bot.staff.door import TooManyAttempts, WrongCredentials
 from bot.staff.passwords import LONGEST, SHORTEST, WeakPassword
-from bot.staff.service import NAME_LONGEST, AccountError, rename
+from bot.staff.service import NAME_LONGEST, AccountError, called, rename
 from bot.staff.sessions import Member
 from bot.web.language import remember
 from bot.web.limits import sender
@@ -32,7 +32,7 @@ _ELSEWHERE = frozenset(
     (
         "dead",
         *("account", "admin", "channels", "day", "entry", "figures", "house", "name", "password", "replies", "sheet"),
-        *("surveys", "tokens", "unasked", "unasked_why", "offline", "cases", "calls", "call_why"),
+        *("surveys", "counted", "task", "tokens", "unasked", "unasked_why", "offline", "cases", "calls", "call_why"),
         *("case", "case_act", "case_why", "case_event", "case_actor", "task_kind", "task_state", "task_act"),
         *("alerts", "paging", "webhooks", "remedy", "remedy_state", "remedy_act"),
     )
@@ -219,7 +219,7 @@ def _start(here: Room, member: Member, language: Language) -> dict[str, Any]:
     """What the console needs before its first question to the service."""
     settings = here.service.settings
     return {
-        "me": {"id": member.id, "name": member.name, "role": member.role, "supervisor": member.supervisor},
+        "me": {"id": member.id} | own(member),
         "language": language,
         "zone": settings.time_zone,
         "company": settings.company,
@@ -232,6 +232,13 @@ def _start(here: Room, member: Member, language: Language) -> dict[str, Any]:
         "now": here.service.clock.now(),
         "texts": {key: text.said(language) for key, text in texts().items() if key.partition(".")[0] not in _ELSEWHERE},
     }
+
+
+def own(member: Member) -> dict[str, Any]:
+    """What an open desk knows of its member, and is told anew: their name, also as customers of each language read it,
+    and their role."""
+    names = {language: called(member.name, language) for language in get_args(Language)}
+    return {"name": member.name, "called": names, "role": member.role, "supervisor": member.supervisor}
 
 
 def embedded(value: dict[str, Any]) -> Markup:

@@ -15,6 +15,7 @@ from bot.desk import (  # each adds its own
     case_page,
     corrections,
     dead,
+    files,
     history,
     house,
     knowledge,
@@ -22,11 +23,13 @@ from bot.desk import (  # each adds its own
     offline_page,
     outgoing,
     pages,
+    rules,
     search,
     socket,
     supervision,
     surveys,
     team,
+    typing,
 )
 from bot.desk.table import routes
 from bot.web.server import static
@@ -44,6 +47,7 @@ __all__ = [
     "case_page",
     "corrections",
     "dead",
+    "files",
     "history",
     "house",
     "knowledge",
@@ -52,9 +56,11 @@ __all__ = [
     "outgoing",
     "pages",
     "routes",
+    "rules",
     "search",
     "socket",
     "supervision",
     "surveys",
     "team",
+    "typing",
 ]

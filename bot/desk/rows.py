@@ -13,6 +13,7 @@ from bot.cases.rules import SETTLED
 from bot.desk import risk, transcript
 from bot.desk.transcript import Judging
 from bot.staff.sessions import Member
+from bot.takeover.undone import taken_back
 from storage.tables import cases, contacts, conversations, messages, staff
 
 _PREVIEW = 140
@@ -29,7 +30,7 @@ def rows(
     """Conversations that match, for `described`."""
     last = (
         select(messages.c.id)
-        .where(messages.c.conversation_id == _c.id, messages.c.author != "system")
+        .where(messages.c.conversation_id == _c.id, messages.c.author != "system", ~taken_back(messages))
         .order_by(messages.c.id.desc())
         .limit(1)
         .scalar_subquery()

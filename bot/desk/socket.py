@@ -10,6 +10,7 @@ import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.desk.guard import Problem, admitted, member_of, same_origin
+from bot.desk.pages import own
 from bot.desk.room import Room, room
 from bot.desk.table import routes
 from bot.desk.version import version
@@ -28,7 +29,8 @@ SIGNED_OUT = 4401
 
 @routes.get("/desk/ws")
 async def watch(request: web.Request) -> web.StreamResponse:
-    """Tells `{"type": "hello", "version"}`, `{"type": "tick"}` and `{"type": "changed", "conversations", "all"}`."""
+    """Tells `{"type": "hello", "version"}`, `{"type": "tick", "me"}`, `{"type": "changed", "conversations", "all"}`,
+    and `{"type": "typing", "conversation"}` of a customer of theirs who writes."""
     try:
         if not same_origin(request):
             raise Problem(403, "origin")
@@ -68,19 +70,19 @@ async def _tell(request: web.Request, here: Room, socket: web.WebSocketResponse,
                 news = await seat.news(max(0.0, looked + TICK - clock()))
                 if news is not None:
                     changed, missed = news
-                    await _send(socket, {"type": "changed", "conversations": changed, "all": missed})
+                    if changed or missed:
+                        await _send(socket, {"type": "changed", "conversations": changed, "all": missed})
+                    for conversation in seat.typing():
+                        await _send(socket, {"type": "typing", "conversation": conversation})
                 if clock() < looked + TICK:
                     continue
                 looked = clock()
-                if await _gone(request):
+                still = await member_of(request, renew=False)
+                if still is None or still.must_change:
                     await socket.close(code=SIGNED_OUT)
                     return
-                await _send(socket, {"type": "tick"})
-
-
-async def _gone(request: web.Request) -> bool:
-    member = await member_of(request, renew=False)
-    return member is None or member.must_change
+                # Whoever was given another name, or another role, sees it without loading the page anew.
+                await _send(socket, {"type": "tick", "me": own(still)})
 
 
 async def _send(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:

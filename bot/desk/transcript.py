@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from bot.attachments import store
+from bot.attachments.store import File
 from bot.desk.blindness import Line, hidden
 from bot.staff.sessions import Member
 from storage.records import Message
@@ -73,9 +75,10 @@ def page(
     sent = _outgoing(connection, conversation, found[0].id, found[-1].id)
     left_out = _hidden(connection, found, sent, judged)
     meant = _corrected(connection, [row.id for row in shown])
+    files = store.find(connection, store.keys_of(row.data for row in shown))
     return {
         "messages": [
-            _shown(row, sent.get(row.id, ())) | meant.get(row.id, {}) for row in shown if row.id not in left_out
+            _shown(row, sent.get(row.id, ()), files) | meant.get(row.id, {}) for row in shown if row.id not in left_out
         ],
         "more": more,
         "from": shown[0].id,
@@ -148,7 +151,7 @@ def _line(row: Message, sent: Sequence[Any]) -> Line:
     )
 
 
-def _shown(row: Message, sent: Sequence[Any]) -> dict[str, Any]:
+def _shown(row: Message, sent: Sequence[Any], files: Mapping[str, File]) -> dict[str, Any]:
     """A message for the browser. Only the titles of buttons leave the house, never their payloads."""
     data = row.data or {}
     shown: dict[str, Any] = {"id": row.id, "author": row.author, "text": without_keys(row.text), "at": row.created_at}
@@ -163,6 +166,8 @@ def _shown(row: Message, sent: Sequence[Any]) -> dict[str, Any]:
     for mark in ("media", "removed", "unanswered", "to", "department", "summary"):
         if data.get(mark):
             shown[mark] = data[mark]
+    if data.get("files"):
+        shown["files"] = [files[key].as_json() for key in data["files"] if key in files]
     if data.get("tapped"):
         shown["tapped"] = True
     if "comment" in data or (sent and sent[0].form == "public_reply"):

@@ -10,9 +10,10 @@ from typing import Any, Final
 from bot.links import Links
 from bot.loop.cases import Desk
 from bot.loop.consequences import Consequences, language_of
-from bot.loop.effects import Effects, Option, TimerSet
+from bot.loop.effects import Effects, TimerSet
 from bot.loop.hours import asking_hours
 from bot.loop.notices import Notices
+from bot.loop.question import worded
 from bot.loop.reaching import reach_of
 from bot.surveys import rules, selection
 from bot.surveys.definitions import Definition, Situation, Surveys
@@ -142,16 +143,10 @@ class Asking:
     def _put(self, effects: Effects, definition: Definition, step: Step, survey: int | Insert) -> None:
         """A question, with what the channel has for answering it: buttons, numbers, or the page. What nobody shall be
         shown is only ever answered on the page: a conversation is read by people."""
-        language = language_of(effects)
-        can = effects.capabilities
-        options = [Option(o.title, {"question": step.question, "answer": o.value}) for o in step.options]
-        text = step.text
-        if options and can.digits and not definition.anonymous:
-            text = f"{text}\n{self.notices.reply_with_number.said(language)}"
-        elif definition.anonymous or len(options) > can.buttons:
+        language, link = language_of(effects), "[[survey_link]]"
+        text, options = worded(definition, step, language, effects.capabilities, self.notices, link)
+        if link in text:
             self.speak_of(effects, survey)
-            text = f"{text}\n{self.notices.survey_link.said(language, link='[[survey_link]]')}"
-            options = []
         effects.say(text, options, kind="survey", survey=survey)
 
     # ---- in ----

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.clock import Clock
+from bot.loop import filing
 from bot.loop import outbox as rows
 from bot.loop.figures import Figures
 from bot.loop.outbox import Result
@@ -308,7 +309,10 @@ class Delivery:
             self._release([row.place])
             return
         try:
-            result = self._sent(row, await adapter.send(_outgoing(row)))
+            outgoing = _outgoing(row)
+            if row.form == "file" and not adapter.capabilities.own_files:
+                outgoing = replace(outgoing, file=await filing.outgoing(self._database, row.target), target=None)
+            result = self._sent(row, await adapter.send(outgoing))
         except ChannelError as error:
             result = self._failed(row, error, adapter)
             if isinstance(error, RetryAfter | Misconfigured) and self._shared:

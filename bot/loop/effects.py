@@ -20,7 +20,7 @@ from storage import tables
 from storage.changes import Change, Guard, Insert, Later, Update
 
 Kind = Literal["reply", "notice", "survey", "consent", "agent", "public", "care"]
-Form = Literal["text", "toast", "edit", "public_reply", "private_reply"]
+Form = Literal["text", "file", "toast", "edit", "public_reply", "private_reply"]
 
 
 HIGH_VALUE = "high_value"

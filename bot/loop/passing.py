@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from bot import typography
+from bot.attachments import store
 from bot.cases import clocks, timeline
 from bot.cases.calendar import is_open, office_time_between
 from bot.cases.clocks import House
@@ -21,6 +22,7 @@ from bot.loop.people import NoConversation, Refused
 from bot.loop.state import LaneState
 from bot.loop.talking import ownership
 from bot.loop.turn import Turns
+from bot.staff.service import called
 from bot.takeover import rules, whispers
 from bot.takeover.rules import Agent, Ownership, Refusal
 from bot.takeover.undone import taken_back
@@ -66,7 +68,10 @@ class Passing:
             effects.own(new.owner, new.epoch, agent_id=to.id, queued_at=None, department=None)
             data = {"staff": agent.name, "to": to.name}
             effects.record("system", "transferred", data=data, staff_id=agent.id)
-            _tell(effects, typography.said(self.notices.joined, _language(effects), name=to.name))
+            _tell(
+                effects,
+                typography.said(self.notices.joined, _language(effects), name=called(to.name, effects.language)),
+            )
             _note(effects, agent, note, to)
 
         await self._act(lane, decide)
@@ -106,7 +111,7 @@ class Passing:
 
         def work(connection: Connection) -> str:
             found = connection.execute(
-                select(said.c.text, said.c.created_at, said.c.conversation_id)
+                select(said.c.text, said.c.data, said.c.created_at, said.c.conversation_id)
                 .join(talks, talks.c.id == said.c.conversation_id)
                 .where(talks.c.lane == lane, said.c.id == message, said.c.staff_id == agent.id)
             ).first()
@@ -117,6 +122,7 @@ class Passing:
             gone = connection.execute(held.values(state="dropped", reason="taken_back", finished_at=now)).rowcount
             if not gone or gone != connection.execute(select(func.count()).where(parts)).scalar_one():
                 raise TooLate
+            store.unsaid(connection, store.keys_of([found.data]))
             # What was not said has answered no case.
             answered = (cases.c.conversation_id == found.conversation_id) & (cases.c.responded_at == found.created_at)
             reopened = update(cases).where(answered).values(responded_at=None, version=cases.c.version + 1)

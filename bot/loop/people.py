@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar, cast
@@ -12,6 +12,7 @@ from sqlalchemy import cast as cast_to
 
 from bot import typography
 from bot.cases import rules as cases
+from bot.loop import filing
 from bot.loop.asking import Asking
 from bot.loop.case_moves import move, responded, state_now
 from bot.loop.effects import Effects, Kind
@@ -21,6 +22,7 @@ from bot.loop.resolving import ask_about_agent, talked
 from bot.loop.state import LaneState
 from bot.loop.talking import ownership
 from bot.loop.turn import Turns
+from bot.staff.service import called
 from bot.takeover import rules
 from bot.takeover.rules import Agent, Ownership, Refusal
 from bot.yamlfile import Words
@@ -64,6 +66,23 @@ class CannotReply(Refused):
         return _PUBLIC.said(language)
 
 
+class CannotAttach(Refused):
+    """The customer's channel takes no files, none as large as this, or this one is not there to be sent."""
+
+    code = "cannot_attach"
+
+    def __init__(self) -> None:
+        Exception.__init__(self, self.code)
+
+    def said(self, language: Language) -> str:
+        return _ATTACH.said(language)
+
+
+_ATTACH = Words(
+    "客户的渠道收不了这个文件，或者文件已经不在了。请重新上传，或改用文字说明",
+    "The customer's channel does not take this file, or the file is gone. Attach it again, or tell them in words",
+)
+
 _PUBLIC = Words(
     "公开评论下面不能自由回复。客户已收到一条私信，他们回复后会作为新会话出现",
     "A public comment takes no free reply. The customer got a private message; their answer is a new conversation",
@@ -96,7 +115,11 @@ class People:
             effects.own(new.owner, new.epoch, agent_id=agent.id, queued_at=None, department=None)
             event = "assigned" if assigned else "claimed"
             effects.record("system", event, data={"staff": agent.name}, staff_id=agent.id)
-            _tell(effects, typography.said(self.notices.joined, _language(effects), name=agent.name), "notice")
+            _tell(
+                effects,
+                typography.said(self.notices.joined, _language(effects), name=called(agent.name, effects.language)),
+                "notice",
+            )
             for case in state.cases:
                 here = state.conversation and case.conversation_id == state.conversation.id
                 if here and not case.owner_id and case.id not in about_them:
@@ -105,14 +128,27 @@ class People:
 
         await self._act(lane, decide)
 
-    async def reply(self, lane: str, agent: Agent, text: str, client_key: str, hold: timedelta = timedelta(0)) -> int:
-        """Words from the agent who holds the conversation. The same `client_key` twice is one message. Its id. The
-        first reply answers the open cases of this conversation. Nothing goes out for `hold`, while it may be taken
-        back. Raises CannotReply for a public comment."""
+    async def reply(
+        self,
+        lane: str,
+        agent: Agent,
+        text: str,
+        client_key: str,
+        hold: timedelta = timedelta(0),
+        files: Sequence[str] = (),
+    ) -> int:
+        """Words from the agent who holds the conversation, and `files` that they sent up for it. The same `client_key`
+        twice is one message. Its id. The first reply answers the open cases of this conversation. Nothing goes out for
+        `hold`, while it may be taken back. Raises CannotReply for a public comment, CannotAttach where the channel
+        takes no such file."""
         known = await self._known(lane, client_key)
         if known is not None:
             return known
         unanswered = await self._unanswered(lane) - await self._about(lane, agent)
+        try:
+            sent_up = await filing.ready(self.database, lane, agent.id, files) if files else []
+        except filing.NotThere:
+            raise CannotAttach from None
 
         def decide(state: LaneState, effects: Effects, holder: str | None) -> Insert:
             now = ownership(effects, holder)
@@ -127,10 +163,16 @@ class People:
                     self._moved(effects, case, agent, "assigned", "in_progress")
                     responded(effects, self.asking.desk.house, case, f"staff:{agent.id}")
             # Not `say`: what stands in [[brackets]] in a person's own words is theirs, not for us to fill.
-            message = effects.record("agent", text, data={"name": agent.name}, staff_id=agent.id, client_key=client_key)
             can = effects.capabilities
-            for part in split(text, can.text_limit, in_bytes=can.limit_in_bytes):
+            if any(file.size > can.file_limit for file in sent_up):
+                raise CannotAttach
+            said = {"name": called(agent.name, effects.language)} | filing.said(effects, sent_up)
+            words = text or f"[{sent_up[0].family}]"
+            message = effects.record("agent", words, data=said, staff_id=agent.id, client_key=client_key)
+            for part in split(text, can.text_limit, in_bytes=can.limit_in_bytes) if text else ():
                 effects.send(part, kind="agent", form="text", message=message, hold=hold)
+            for file in sent_up:
+                effects.send("", kind="agent", form="file", target=file.key, message=message, hold=hold)
             return message
 
         try:

@@ -49,7 +49,7 @@ def refusal(row: Waiting, capabilities: Capabilities, now: datetime) -> Reason |
         return "opted_out"
     if row.blocked_at and not _after(row.heard_at, row.blocked_at):
         return "blocked"
-    if capabilities.window and row.form == "text" and not _after(row.heard_at, now - capabilities.window):
+    if capabilities.window and row.form in ("text", "file") and not _after(row.heard_at, now - capabilities.window):
         return "window_closed"
     return None
 

@@ -13,6 +13,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.contacts import rules as contacts
+from bot.loop import filing
 from bot.loop.asking import Asking, Quoted
 from bot.loop.closer_look import CloserLook
 from bot.loop.commenting import Commenting
@@ -249,7 +250,8 @@ class Conversations:
 
     async def _media(self, effects: Effects, event: Media, heard: Heard, understood: Understanding | None) -> None:
         self._meet(effects, event.sender_name)
-        effects.hear(event.caption or f"[{event.kind}]", at=heard.received_at, data={"media": event.kind})
+        said = {"media": event.kind} | filing.heard(effects, event)
+        effects.hear(event.caption or f"[{event.kind}]", at=heard.received_at, data=said)
         if effects.owner != "bot":
             return
         if understood:

@@ -27,6 +27,12 @@ SYSTEM = "system"
 _LOGIN = re.compile(r"[\w.@+-]{1,100}")
 
 
+def called(name: str, language: str) -> str:
+    """The name by which customers of a language know somebody: who has chosen none yet is the house's desk, in the
+    customer's own words."""
+    return FIRST_NAME.said("zh" if language == "zh" else "en") if name in (FIRST_NAME.zh, FIRST_NAME.en) else name
+
+
 class AccountError(ValueError):
     """The account was not made or changed; the message says what to do. `code` is stable."""
 

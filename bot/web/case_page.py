@@ -224,7 +224,8 @@ def _lines(seen: Seen, language: Language) -> list[Line]:
             found.append(Line(event["at"], "theirs", title, _in_words(event["note"], said)))
     for answer in seen.answers:
         at = datetime.fromisoformat(answer["at"])
-        found.append(Line(at, "ours", answer.get("name") or said("person"), answer["text"]))
+        words = answer["text"] or ", ".join(file["name"] for file in answer.get("files", ()))
+        found.append(Line(at, "ours", answer.get("name") or said("person"), words))
     return found
 
 

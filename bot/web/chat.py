@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.service import SERVICE, Service
-from bot.web import chat_socket
+from bot.web import chat_socket, files
 from bot.web.hearing import Refused, Sender, hear, ids_of, keys_of, largest, parse
 from bot.web.language import LANGUAGES, language_of, texts
 from bot.web.limits import LIMITS, Rate, sender
@@ -26,6 +26,7 @@ HELD = 25.0
 OF_VISITOR = 4  # polls at once
 SESSIONS = Rate(burst=120, per_second=5)  # new ones from one address
 LOOKS = Rate(burst=60, per_second=4)  # looks at the transcript by one visitor
+OPENED = Rate(burst=120, per_second=4)  # files that one visitor looks at
 _own = web.RouteTableDef()
 
 
@@ -37,13 +38,14 @@ async def chat(request: web.Request) -> web.Response:
     known_to_script = {
         "language": language,
         "limit": service.settings.text_limit,
+        "file_limit": service.settings.attachment_limit,
         "texts": texts().all("client", language),
     }
     response = page(request, "chat", language, script=known_to_script)
     ancestors = " ".join(service.settings.frame_origins) if service.settings.frame_origins else "*"
     response.headers["Content-Security-Policy"] = CSP.replace(
         "frame-ancestors 'none'", f"frame-ancestors 'self' {ancestors}; require-trusted-types-for 'script'"
-    )
+    ).replace("img-src 'self' data:", "img-src 'self' data: blob:")  # a picture of theirs, fetched with their token
     return response
 
 
@@ -71,7 +73,7 @@ async def session(request: web.Request) -> web.Response:
 
 @_own.post("/chat/messages")
 async def say(request: web.Request) -> web.Response:
-    """`{id, text}` or `{id, seq, index}`, a tap. 202 `{id}` once it is committed."""
+    """`{id, text}`, with `file` where one was sent up, or `{id, seq, index}`, a tap. 202 `{id}` once committed."""
     service = _ours(request)
     who = Sender(_visitor(service, request), sender(request), language_of(request, service.settings.language))
     try:
@@ -100,6 +102,23 @@ async def look(request: web.Request) -> web.Response:
         if not granted:
             raise web.HTTPTooManyRequests(headers={"Retry-After": "5"}, text="too many windows")
         return _json(await _held(service, visitor, after, waiting, mark, request.app[CLOSING]))
+
+
+@_own.post("/chat/files")
+async def send_file(request: web.Request) -> web.Response:
+    """A file as the body, its `name` in the query. 201 `{file}`; it is said with a message that names its `key`."""
+    service = _ours(request)
+    visitor = _visitor(service, request)
+    return await files.send_up(request, visitor, language_of(request, service.settings.language))
+
+
+@_own.get("/chat/files/{key}")
+async def see_file(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    visitor = _visitor(service, request)
+    if request.app[LIMITS].take({("opened", visitor.id): OPENED}, service.clock.now()) > 0:
+        raise web.HTTPTooManyRequests(headers={"Retry-After": "1"}, text="slow down")
+    return await files.hand_out(service, visitor, request.match_info["key"])
 
 
 @cache

@@ -2,9 +2,10 @@
 acknowledgement; the server tells what is new on the transcript. Hints wake it; what it tells is read from the database.
 
     browser   {type: hello, token, after, waiting, language} · {type: text, id, text} · {type: tap, id, seq, index}
-              {type: ping}
+              {type: ping} · {type: typing}
     server    {type: welcome, token, new, limit} · {type: messages, items, upto, more, fresh, done, state}
               {type: token, token} · {type: ack, id} · {type: refused, id, reason, said, seconds} · {type: pong}
+              {type: typing}: somebody of ours writes. Neither is kept anywhere.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bot.service import SERVICE, Service
 from bot.web.hearing import Refused, Sender, dedupe_key, hear, ids_of, keys_of, largest, parse, position
 from bot.web.language import language_of
-from bot.web.limits import LIMITS, Limits, Rate, sender
-from bot.web.live import Watch
+from bot.web.limits import LIMITS, Key, Limits, Rate, sender
+from bot.web.live import Watch, typing
 from bot.web.server import CLOSING
 from bot.web.transcript import view, with_hours
 from bot.web.visitors import SESSION, from_here, known, stranger, token_of
@@ -38,6 +39,8 @@ LOOK_AGAIN = 30.0  # seconds after which the transcript is looked at even withou
 MALFORMED = 5  # frames that make no sense, after which the socket is closed
 OF_VISITOR, OF_SENDER = 8, 300  # sockets at once
 HELLOS = Rate(burst=120, per_second=10)  # from one address: what a network's outage brings back at once
+
+TYPING = Rate(burst=2, per_second=0.5)  # signs of writing from one visitor
 
 TRY_LATER = 4429
 routes = web.RouteTableDef()
@@ -125,6 +128,7 @@ class Talk:
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._tell_on()),
             asyncio.create_task(self._until_closing()),
+            asyncio.create_task(self._written_on()),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -192,6 +196,8 @@ class Talk:
                     await self._hear(said)
                 case "ping":
                     await self._send("pong", {})
+                case "typing":
+                    self._typing()
                 case _:
                     malformed += 1
                     if malformed >= MALFORMED:
@@ -208,6 +214,20 @@ class Talk:
         await self._send("ack", {"id": id})
         # Its turn may have been over before we waited for it: look once more.
         self.watch.tell(self.who.visitor.lane)
+
+    def _typing(self) -> None:
+        """They write: whoever has the conversation sees it. Nobody else is told, and too often is as good as never."""
+        wanted: dict[Key, Rate] = {("typing", self.who.visitor.id): TYPING}
+        if (self.state or {}).get("owner") != "agent" or self.limits.take(wanted, self.service.clock.now()) > 0:
+            return
+        self.service.router.changed([typing("customer", self.who.visitor.lane)])
+
+    async def _written_on(self) -> None:
+        """Tell them that somebody of ours writes."""
+        with self.service.live.watch(typing("agent", self.who.visitor.lane)) as watch:
+            while True:
+                await watch.changed()
+                await self._send("typing", {})
 
     async def _send(self, kind: str, body: dict[str, Any]) -> None:
         """Raises TimeoutError where the other end takes nothing in."""

@@ -12,11 +12,12 @@ import structlog
 
 from bot.loop.intake import Overloaded
 from bot.service import Service
+from bot.web.files import sayable
 from bot.web.language import texts
 from bot.web.limits import Key, Limits, Rate
 from bot.web.transcript import bears_button
 from bot.web.visitors import ACCOUNT, CHANNEL, Visitor
-from channels.base import Tap, Text
+from channels.base import Media, Tap, Text
 from nlu.understanding import Language
 from storage.database import is_outage
 from storage.types import clean
@@ -27,7 +28,15 @@ OF_VISITOR = Rate(burst=20, per_second=1)
 OF_SENDER = Rate(burst=200, per_second=20)
 """A company, or a village, may sit behind one address."""
 
-_STATUS = {"malformed": 400, "empty": 400, "no_such_button": 404, "too_long": 413, "slow_down": 429, "busy": 503}
+_STATUS = {
+    "malformed": 400,
+    "empty": 400,
+    "no_such_button": 404,
+    "no_file": 404,
+    "too_long": 413,
+    "slow_down": 429,
+    "busy": 503,
+}
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _MOST = 2**53
 """Numbers up to which a browser counts exactly."""
@@ -83,10 +92,12 @@ async def hear(service: Service, limits: Limits, sender: Sender, said: dict[str,
     id = said.get("id")
     if not isinstance(id, str) or not _ID.fullmatch(id):
         raise _refused("malformed", sender, None)
-    event: Text | Tap
+    event: Text | Tap | Media
     button: tuple[int, int] | None = None
     key = dedupe_key(sender.visitor, id)
-    if "text" in said:
+    if said.get("file") is not None:
+        event = await _file(service, sender, id, said)
+    elif "text" in said:
         event = Text(
             dedupe_key=key,
             thread=sender.visitor.id,
@@ -115,6 +126,24 @@ async def hear(service: Service, limits: Limits, sender: Sender, said: dict[str,
         raise _refused("busy", sender, id, 5) from None
     service.count("chat_accepted.web")
     return id
+
+
+async def _file(service: Service, sender: Sender, id: str, said: dict[str, Any]) -> Media:
+    """A file that was sent up before, with words beside it or none."""
+    words = said.get("text", "")
+    caption = _text(service, sender, id, words) if words != "" else ""
+    file = await sayable(service, sender.visitor, said["file"])
+    if file is None:
+        raise _refused("no_file", sender, id)
+    return Media(
+        dedupe_key=dedupe_key(sender.visitor, id),
+        thread=sender.visitor.id,
+        kind=file.family,
+        caption=caption,
+        file=file.key,
+        name=file.name,
+        size=file.size,
+    )
 
 
 def dedupe_key(visitor: Visitor, id: str) -> str:

@@ -42,6 +42,10 @@ class Limits:
                 self._forget(now)
         return wait
 
+    def hold(self, key: Key, until: datetime, rate: Rate) -> None:
+        """Grant nothing of this bucket before `until`: it is empty, and begins to fill only then."""
+        self._left[key] = (0.0, until, rate)
+
     @contextmanager
     def holding(self, wanted: Mapping[Key, int]) -> Iterator[bool]:
         """Hold one place of every key for as long as the block runs; False, and none held, where one has no more."""

@@ -6,6 +6,19 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Literal
+
+
+def typing(who: Literal["customer", "agent"], lane: str) -> str:
+    """The news that somebody writes in this lane. It is told like any other, and stands nowhere."""
+    return f"typing:{who}:{lane}"
+
+
+def typed_in(news: str) -> str | None:
+    """The lane in which a customer writes, where that is the news; None for an agent's, empty for other news."""
+    kind, _, rest = news.partition(":")
+    who, _, lane = rest.partition(":")
+    return "" if kind != "typing" else lane if who == "customer" else None
 
 
 class Watch:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
+from bot.attachments import store
+from bot.attachments.store import File
 from bot.cases.calendar import Calendar, is_open, opens_at
+from bot.staff.service import called
 from bot.web.visitors import ACCOUNT, CHANNEL
 from storage.sets import other_than
 from storage.tables import conversations, inbox, messages, outbox, staff
@@ -124,6 +127,7 @@ def _conversation(connection: Connection, lane: str) -> RowMapping | None:
         conversations.c.rank,
         conversations.c.agent_id,
         conversations.c.reason,
+        conversations.c.language,
     )
     return connection.execute(select(*columns).where(conversations.c.lane == lane)).mappings().first()
 
@@ -142,7 +146,8 @@ def _state(connection: Connection, talk: RowMapping) -> dict[str, Any]:
         if talk["reason"] == "urgent":
             state["urgent"] = True
     if talk["agent_id"] is not None:
-        state["name"] = connection.execute(select(staff.c.name).where(staff.c.id == talk["agent_id"])).scalar()
+        name = connection.execute(select(staff.c.name).where(staff.c.id == talk["agent_id"])).scalar()
+        state["name"] = name and called(name, talk["language"])
     return state
 
 
@@ -186,17 +191,18 @@ def _shown(connection: Connection, conversation: int, rows: Sequence[RowMapping]
     if not rows:
         return [], 0
     sent = _sent(connection, conversation, rows[0]["id"])
+    files = store.find(connection, store.keys_of(row["data"] for row in rows))
     items: list[Item] = []
     coming: list[int] = []
     for row in rows:
         if row["author"] == "customer":
-            items.append(_item(row))
+            items.append(_item(row, files))
         elif row["author"] != "system" and row["id"] in sent:
             states = sent[row["id"]]
             if states & _COMING:
                 coming.append(row["id"])
             elif states <= _SHOWN:
-                items.append(_item(row))
+                items.append(_item(row, files))
     return items, (coming[0] - 1 if coming else rows[-1]["id"])
 
 
@@ -211,7 +217,7 @@ def _sent(connection: Connection, conversation: int, since: int) -> dict[int, se
     return found
 
 
-def _item(row: RowMapping) -> Item:
+def _item(row: RowMapping, files: Mapping[str, File]) -> Item:
     data = row["data"] or {}
     item: Item = {
         "seq": row["id"],
@@ -219,6 +225,10 @@ def _item(row: RowMapping) -> Item:
         "text": row["text"],
         "at": row["created_at"].isoformat(timespec="seconds"),
     }
+    if data.get("files"):
+        item["files"] = [files[key].as_json() for key in data["files"] if key in files]
+        if row["text"] == f"[{data.get('media')}]":
+            item["text"] = ""  # it has no words beside it
     if row["author"] == "agent" and data.get("name"):
         item["name"] = data["name"]
     if row["author"] == "customer":

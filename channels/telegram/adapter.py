@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import orjson
 from pydantic import Field, field_validator, model_validator
+from telegram import InputFile
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, TelegramError
 
 from channels.base import (
@@ -26,18 +27,22 @@ from channels.base import (
     Misconfigured,
     OutcomeUnknown,
     Outgoing,
+    OutgoingFile,
     Rejected,
     Request,
     Secret,
     Sent,
+    TooLarge,
     same_secret,
     web_address,
 )
-from channels.http import Http
+from channels.http import Http, strange_answer
 from channels.telegram.transport import Failed, LeanBot
 from channels.telegram.updates import HEARD, parse_update
 
 TOAST_LIMIT = 200
+PHOTO_LIMIT = 10 << 20
+"""Bytes of what Telegram takes as a photo; more goes as a document."""
 POLL_SECONDS = 50
 """How long Telegram holds a poll open while nothing happens."""
 POLL_LIMIT = 100
@@ -94,6 +99,8 @@ class TelegramAdapter(Adapter[TelegramSettings]):
         button_title_limit=64,
         toasts=True,
         edits=True,
+        file_limit=50 << 20,
+        typing=True,
         rate_per_address=1.0,
         rate_per_account=30.0,
     )
@@ -122,6 +129,8 @@ class TelegramAdapter(Adapter[TelegramSettings]):
                 raise Rejected("a toast needs the handle of the tap that it answers")
             await self._call("answerCallbackQuery", callback_query_id=outgoing.target, text=_sound(words) or None)
             return Sent()
+        if outgoing.kind == "file":
+            return await self._send_file(outgoing)
         if outgoing.kind not in {"text", "edit"}:
             raise Rejected(f"Telegram has no {outgoing.kind}")
         parameters: dict[str, Any] = {
@@ -138,6 +147,48 @@ class TelegramAdapter(Adapter[TelegramSettings]):
             # Without reply_markup the buttons go: an answered question cannot be tapped again.
             await self._call("editMessageText", message_id=target, **parameters)
         return Sent(outgoing.target)
+
+    async def _send_file(self, outgoing: Outgoing) -> Sent:
+        """A picture as one where Telegram can show it so, anything else to be saved."""
+        file = outgoing.file
+        if file is None or not file.content:
+            raise Rejected("there is no file to send")
+        if len(file.content) > self.capabilities.file_limit:
+            raise TooLarge(f"the file has more than {self.capabilities.file_limit} bytes")
+        chat = _number(outgoing.address, "address")
+        if file.picture and len(file.content) <= PHOTO_LIMIT:
+            try:
+                return Sent(_reference(await self._call("sendPhoto", chat_id=chat, photo=_upload(file))))
+            except Rejected:
+                pass  # too long and thin for a photo, or of a kind that is none there: it goes as a document
+        return Sent(_reference(await self._call("sendDocument", chat_id=chat, document=_upload(file))))
+
+    async def fetch(self, reference: str, limit: int) -> bytes:
+        """Ask Telegram where the file is, then take it from there."""
+        try:
+            found = await self._call("getFile", file_id=reference)
+        except Rejected as refused:
+            if "too big" in str(refused):
+                raise TooLarge("Telegram hands out no file as large as this") from None
+            raise
+        path, size = (found.get("file_path"), found.get("file_size")) if isinstance(found, dict) else (None, None)
+        if not isinstance(path, str) or not re.fullmatch(r"[A-Za-z0-9_./-]{1,300}", path) or ".." in path:
+            raise Rejected("Telegram did not say where the file is")
+        if isinstance(size, int) and size > limit:
+            raise TooLarge(f"the file has more than {limit} bytes")
+        token = self.settings.token.get_secret_value()
+        address = f"{self.settings.api_base}/file/bot{token}/{path}"
+        response = await self.http.request("GET", address, timeout=self.timeout, limit=limit + 1)
+        if response.status != 200:
+            if response.status in (400, 404):
+                raise Rejected("Telegram does not have this file any more")
+            raise strange_answer("Telegram", response.status)
+        if len(response.body) > limit:
+            raise TooLarge(f"the file has more than {limit} bytes")
+        return response.body
+
+    async def show_typing(self, address: str) -> None:
+        await self._call("sendChatAction", chat_id=_number(address, "address"), action="typing")
 
     async def register(self, public_url: str) -> None:
         """Tell Telegram where to call, and with which secret; in polling mode, to stop calling. Waiting updates stay.
@@ -217,6 +268,10 @@ class TelegramAdapter(Adapter[TelegramSettings]):
                 for row in keyboard_rows(buttons)
             ]
         }
+
+
+def _upload(file: OutgoingFile) -> InputFile:
+    return InputFile(file.content, filename=file.name)
 
 
 class _NotModified(ChannelError):

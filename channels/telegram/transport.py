@@ -6,6 +6,9 @@ Its `Bot` makes the calls and names the errors; what it builds that nobody looks
 from __future__ import annotations
 
 import logging
+import re
+import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -73,14 +76,14 @@ class Transport(BaseRequest):
         connect_timeout: Any = None,
         pool_timeout: Any = None,
     ) -> tuple[int, bytes]:
-        parameters = {} if request_data is None else request_data.parameters
+        headers, body = _written(request_data)
         seconds = read_timeout if isinstance(read_timeout, float | int) else self.read_timeout
         try:
             response = await self._http.request(
                 method,
                 url,
-                headers=_HEADERS,
-                body=orjson.dumps(parameters),
+                headers=headers,
+                body=body,
                 timeout=seconds,
                 limit=POLL_BYTES if url.endswith("/getUpdates") else BODY_LIMIT,
             )
@@ -100,6 +103,26 @@ class Transport(BaseRequest):
 
 
 _HEADERS = {"Content-Type": "application/json"}
+
+
+def _written(data: RequestData | None) -> tuple[Mapping[str, str], bytes]:
+    """The parameters as JSON; with files, as a form of several parts (RFC 7578)."""
+    if data is None or not data.contains_files:
+        return _HEADERS, orjson.dumps({} if data is None else data.parameters)
+    boundary = secrets.token_hex(16)
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in data.json_parameters.items()
+    ]
+    for name, (filename, content, kind) in (data.multipart_data or {}).items():
+        shown = re.sub(r'[\r\n"\\]', "_", str(filename))
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{shown}"\r\n'
+            f"Content-Type: {kind}\r\n\r\n"
+        )
+        parts += [head.encode(), content if isinstance(content, bytes) else content.read(), b"\r\n"]
+    parts.append(f"--{boundary}--\r\n".encode())
+    return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, b"".join(parts)
 
 
 def _failure(status: int, body: bytes) -> ChannelError | None:

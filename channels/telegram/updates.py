@@ -37,6 +37,8 @@ _MEDIA = (
     ("paid_media", "other"),
 )
 
+_FILES = frozenset({"animation", "photo", "voice", "audio", "video", "video_note", "document"})
+
 _COMMANDS: dict[str, Literal["start", "stop", "help"]] = {"/start": "start", "/stop": "stop", "/help": "help"}
 
 
@@ -86,8 +88,28 @@ def _message(message: dict[str, Any], key: str, thread: str) -> AnyEvent | None:
         if message.get(name_there):
             caption = message.get("caption") or _object(message[name_there]).get("emoji")
             words = caption if isinstance(caption, str) else ""
-            return Media(dedupe_key=key, thread=thread, sent_at=sent_at, kind=kind, caption=words, sender_name=name)
+            file, named, size = _file(message[name_there])
+            return Media(
+                dedupe_key=key,
+                thread=thread,
+                sent_at=sent_at,
+                kind=kind,
+                caption=words,
+                sender_name=name,
+                file=file if name_there in _FILES else None,
+                name=named,
+                size=size,
+            )
     return None  # a service message, or a kind of message that is new
+
+
+def _file(content: Any) -> tuple[str | None, str | None, int | None]:
+    """What to ask for a file by, its name and its size. Of a picture Telegram tells several sizes, the largest last."""
+    sizes = [each for each in content if isinstance(each, dict)] if isinstance(content, list) else [_object(content)]
+    found = max(sizes, key=lambda each: _integer(each.get("file_size")) or 0, default={})
+    file, name = found.get("file_id"), found.get("file_name")
+    sound = isinstance(file, str) and 0 < len(file) <= 300
+    return file if sound else None, name[:200] if isinstance(name, str) else None, _integer(found.get("file_size"))
 
 
 def _tap(query: dict[str, Any], key: str, thread: str) -> AnyEvent | None:

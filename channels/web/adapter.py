@@ -13,7 +13,14 @@ class WebSettings(AccountSettings):
 class WebAdapter(Adapter[WebSettings]):
     channel = "web"
     capabilities = Capabilities(
-        text_limit=4000, buttons=20, button_title_limit=200, idempotent=True, starts_conversations=False
+        text_limit=4000,
+        buttons=20,
+        button_title_limit=200,
+        idempotent=True,
+        starts_conversations=False,
+        file_limit=1 << 30,
+        own_files=True,
+        typing=True,
     )
     Settings = WebSettings
 

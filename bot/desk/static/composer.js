@@ -24,13 +24,22 @@ export function makeComposer(on) {
   const tools = h("div.tools", null,
     h("button.plain", { type: "button", id: "canned", "aria-label": t("canned.open"), title: `${t("canned.open")} (/)`, onclick: () => on.ready() }, icon("bolt")),
     h("button.plain", { type: "button", id: "knowledge", "aria-label": t("knowledge.open"), title: `${t("knowledge.open")} (Ctrl+K)`, onclick: () => on.knowledge() }, icon("book")));
+  const clip = h("button.plain", { type: "button", id: "attach", onclick: () => on.attach() }, icon("clip"));
+  tools.append(clip);
+  const tray = h("div.tray", { hidden: true });
   const limit = h("p.limit", { role: "note", hidden: true });
   const form = h("form.compose", { hidden: true, onsubmit: (event) => { event.preventDefault(); send(); } },
-    modes, offers, field, limit, h("div.under", null, tools, hint, count, button));
+    modes, offers, field, tray, limit, h("div.under", null, tools, hint, count, button));
   const note = h("div.note", { hidden: true });
-  const element = h("div.composer", null, note, form);
+  const writes = h("p.hint.writes", { role: "status" });
+  const element = h("div.composer", null, writes, note, form);
+  let quiet = 0;
+  let told = 0;
 
-  field.addEventListener("input", () => { keep(); fit(); on.typed(mode === "note"); });
+  field.addEventListener("input", () => {
+    keep(); fit(); on.typed(mode === "note");
+    if (mode === "reply" && length() && Date.now() - told > 4500) { told = Date.now(); on.typing(id); }
+  });
   field.addEventListener("keydown", (event) => {
     if (event.isComposing || event.keyCode === 229) return;
     if (!offers.hidden && on.choose(event)) return;
@@ -67,7 +76,7 @@ export function makeComposer(on) {
     count.textContent = over > 0 ? t("compose.too_long", { count: over })
       : parts > 1 ? t("compose.parts", { count: parts })
         : mode === "reply" && allowed.limit && weight() > allowed.limit * NEAR ? t("compose.room", { count: allowed.limit - weight() }) : "";
-    button.disabled = length() === 0 || over > 0 || (mode === "reply" && closed());
+    button.disabled = (length() === 0 && !(mode === "reply" && !tray.hidden)) || over > 0 || (mode === "reply" && closed());
   }
 
   function tellLimit() {
@@ -98,6 +107,9 @@ export function makeComposer(on) {
     field.placeholder = t(noting ? "note.placeholder" : "compose.placeholder");
     field.setAttribute("aria-label", t(noting ? "note.label" : "compose.label"));
     tools.hidden = noting;
+    clip.disabled = !allowed.files;
+    clip.title = t(allowed.files ? "file.attach" : "file.none_here");
+    clip.setAttribute("aria-label", clip.title);
     hint.textContent = t(choices.enter ? "compose.hint" : "compose.hint_other");
     button.replaceChildren(icon(noting ? "note" : "send"), t(noting ? "note.send" : "compose.send"));
     tellLimit();
@@ -125,11 +137,12 @@ export function makeComposer(on) {
   function send() {
     if (button.disabled || form.hidden) return;
     const text = field.value.trim();
+    if (mode === "reply" && !tray.hidden && !on.through()) return;
     field.value = "";
     keep();
-    fit();
     if (mode === "note") on.note(text);
     else on.send(text);
+    fit();
     field.focus();
   }
 
@@ -146,7 +159,7 @@ export function makeComposer(on) {
   setInterval(() => { if (allowed.closes_at && !form.hidden) tellLimit(); }, 10000);
 
   return {
-    element, field, offers, insert,
+    element, field, offers, tray, insert, fit,
     draw(talk) {
       const row = talk.conversation;
       const other = id !== row.id;
@@ -163,6 +176,8 @@ export function makeComposer(on) {
       }
       if (other) {
         id = row.id;
+        writes.textContent = "";
+        told = 0;
         offers.hidden = true;
         field.value = kept(id);
       }
@@ -184,6 +199,12 @@ export function makeComposer(on) {
       keep();
       fit();
       field.focus();
+    },
+    /** The customer writes: said for some seconds. */
+    typing() {
+      writes.textContent = t("compose.writes");
+      clearTimeout(quiet);
+      quiet = setTimeout(() => { writes.textContent = ""; }, 5000);
     },
     note() {
       setMode("note");

@@ -20,6 +20,14 @@ ended.tell = signedOut;
 // What is not needed at once comes when it is.
 let offering = null;
 const offers = async () => { offering ||= (await import("./offers.js")).makeOffers(composer, () => state.talk); return offering; };
+let tray = null;
+let sending = []; // the files of the reply that is being sent
+const files = async () => {
+  const { fill, makeTray } = await import("./files.js");
+  tray ||= makeTray(composer.tray, composer.fit);
+  if (state.talk) tray.of(state.id, state.talk.channel.files);
+  return { fill, tray };
+};
 const dialogs = () => import("./dialogs.js");
 const composer = makeComposer({
   send, act, note,
@@ -27,6 +35,9 @@ const composer = makeComposer({
   choose: (event) => offering?.choose(event),
   ready: () => quietly(async () => (await offers()).all()),
   knowledge: () => quietly(async () => (await offers()).ask()),
+  typing: (id) => { post(`conversations/${id}/typing`).catch(() => {}); },
+  attach: () => quietly(async () => (await files()).tray.choose()),
+  through: () => { sending = tray.take(); return sending; },
 });
 const talk = makeTalk(document.getElementById("talk"), {
   composer,
@@ -54,6 +65,8 @@ function drawTalk(fresh = false) {
   const data = state.talk && { ...state.talk, pending: state.pending.get(state.id) || [] };
   talk.draw(data, fresh);
   if (state.talk) state.talk.grown = false;
+  tray?.of(state.id, data?.channel.files || 0);
+  if (data?.messages.some((message) => message.files)) quietly(async () => (await files()).fill(document, data.messages));
   if (about) about.draw(data);
   else {
     document.getElementById("about").classList.toggle("none", !data);
@@ -233,7 +246,8 @@ async function act(name) {
 
 /** A reply is shown at once, and sent under a key of its own: however often it is tried, it is one message. */
 function send(text) {
-  const message = { key: newKey(), author: "agent", staff: me.id, text, at: new Date(now()).toISOString(), pending: "pending" };
+  const message = { key: newKey(), author: "agent", staff: me.id, text: text || sending.map((file) => file.name).join(", "), words: text, sending, at: new Date(now()).toISOString(), pending: "pending" };
+  sending = [];
   const id = state.id;
   state.pending.set(id, [...(state.pending.get(id) || []), message]);
   drawTalk();
@@ -243,7 +257,7 @@ function send(text) {
 
 async function deliver(id, message) {
   try {
-    const { id: stored } = await post(`conversations/${id}/messages`, { text: message.text, client_key: message.key, hold: choices.undo ? HOLD : 0 });
+    const { id: stored } = await post(`conversations/${id}/messages`, { text: message.words, files: message.sending.map((file) => file.key), client_key: message.key, hold: choices.undo ? HOLD : 0 });
     Object.assign(message, { stored });
     if (id === state.id) await loadTalk(id);
   } catch (error) {
@@ -272,7 +286,8 @@ async function undo(message = state.talk?.messages.findLast((each) => each.staff
   if (!message) return;
   try {
     const { text } = await post(`conversations/${id}/messages/${message.id}/take-back`);
-    if (id === state.id) composer.restore(text);
+    if (message.files?.length) (await files()).tray.again(id, message.files);
+    if (id === state.id) composer.restore(message.media && text === `[${message.media}]` ? "" : text);
     else composer.save(id, text);
     toast(t("undo.done"));
   } catch (error) {
@@ -321,7 +336,7 @@ async function quietly(work) {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof TypeError) toast(t("error.reload"), true);
+    if (error instanceof TypeError || error instanceof SyntaxError) toast(t("error.reload"), true);
     else failed(error);
     return null;
   }
@@ -401,6 +416,8 @@ watch({
     else if (conversations.some((each) => each.owner !== "bot")) refresh(true);
     else draw();
   },
+  renamed: (own) => Object.assign(me, own),
+  typing: (id) => { if (id === state.id) composer.typing(); },
   state: (how) => { link = how; tellLive(how); },
   gone: signedOut,
   hello: (told) => { if (told !== version) toast(t("error.reload"), true); },

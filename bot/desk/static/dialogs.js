@@ -7,6 +7,7 @@ import { channelName } from "./list.js";
 import { open } from "./menu.js";
 import { brief, departments, full, has, me, t } from "./words.js";
 
+document.head.append(h("link", { rel: "stylesheet", href: "/desk/static/dialogs.css" }));
 const cancel = () => h("button.button", { type: "button", onclick: (event) => event.target.closest("dialog").close() }, t("ask.cancel"));
 export const option = (value, words, chosen = false) => h("option", { value, selected: chosen }, words);
 export const choice = (name, words, options) => h("p.choice-of", null, h("label", { for: `choose-${name}` }, words), h("select", { id: `choose-${name}`, name }, options));

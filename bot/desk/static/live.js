@@ -6,8 +6,8 @@ const CALM = 30000; // a hint may be lost: look by ourselves now and then
 const SIGNED_OUT = 4401;
 
 /** `changed(conversations, all)`: these changed, or anything may have. `state("on" | "off")`. `gone()`: signed out.
- * `hello(version)`: the service is there, of this version. */
-export function watch({ changed, state, gone, hello }) {
+ * `typing(conversation)`. `hello(version)`: the service is there, of this version. */
+export function watch({ changed, typing, renamed, state, gone, hello }) {
   let socket = null;
   let tries = 0;
   let heard = 0;
@@ -28,7 +28,9 @@ export function watch({ changed, state, gone, hello }) {
         hello(told.version);
         state("on");
         look(); // what changed before the socket was open
-      } else if (told.type === "changed") changed(told.conversations, told.all);
+      } else if (told.type === "typing") typing(told.conversation);
+      else if (told.type === "tick") renamed(told.me);
+      else if (told.type === "changed") changed(told.conversations, told.all);
     };
     mine.onclose = (event) => {
       if (socket !== mine) return;

@@ -5,6 +5,7 @@ import { h, icon } from "./dom.js";
 import { open } from "./menu.js";
 import { company, me, t } from "./words.js";
 
+document.head.append(h("link", { rel: "stylesheet", href: "/desk/static/dialogs.css" }));
 const MOST = 8;
 const ready = new Map(); // by language
 let people = null;
@@ -100,12 +101,14 @@ export function makeOffers(composer, talk) {
 /** The ready replies for a conversation, filled in; those of its department first. */
 async function replies(talk) {
   const { language, department, name } = talk.conversation;
-  if (!ready.has(language)) ready.set(language, (await get(`canned?language=${language}`)).replies);
+  // What a supervisor changes is there within a minute, without loading the page anew.
+  const known = ready.get(language);
+  if (!known || Date.now() - known.at > 60000) ready.set(language, { at: Date.now(), replies: (await get(`canned?language=${language}`)).replies });
   const number = talk.customer.cases.find((each) => each.open)?.number || "";
-  const values = { customer: name || "", agent: me.name, company, case: number };
+  const values = { customer: name || "", agent: me.called[language], company, case: number };
   const fill = (text) => text.replace(/\{(\w+)\}/g, (whole, word) => values[word] ?? whole).replace(/ +([,，.!])/g, "$1").replace(/^[,，\s]+/, "");
   const here = department || talk.customer.cases.find((each) => each.open)?.department_key;
-  const fits = ready.get(language).filter((each) => !each.department || each.department === here || each.department === me.department);
+  const fits = ready.get(language).replies.filter((each) => !each.department || each.department === here || each.department === me.department);
   fits.sort((a, b) => Boolean(b.department) - Boolean(a.department));
   // A department's own stands for that of everybody with the same shortcut.
   return fits.filter((each, place) => fits.findIndex((other) => other.shortcut === each.shortcut) === place)

@@ -100,6 +100,7 @@ export function makeTalk(pane, { composer, on }) {
       h("div.said", null,
         state && !BAD.includes(state) ? h("span.delivery", { "data-state": state, title: t(`delivery.${state}`) }, icon(STATES[state]), h("span", { class: state === "sent" ? "sr" : "" }, t(`delivery.${state}`))) : null,
         h("div.bubble", { dir: "auto", title: full(message.at) }, words(message),
+          message.files ? h("div.files", { "data-files": message.id }) : null,
           message.buttons ? h("p.offer", null, h("span", null, t("talk.offered")), message.buttons.map((title) => h("span.option", null, title))) : null)),
       message.author === "customer" && !message.removed ? understood(message, on.correct) : null,
       held(message, on.undo),
@@ -109,7 +110,7 @@ export function makeTalk(pane, { composer, on }) {
   function words(message) {
     if (message.removed) return h("i", null, t("talk.removed"));
     const parts = [];
-    if (message.media) parts.push(h("i", null, t("talk.media", { kind: message.media }), " "));
+    if (message.media && !message.files) parts.push(h("i", null, t("talk.media", { kind: message.media }), " "));
     if (message.tapped) parts.push(h("span.tapped", null, icon("hand"), h("span.sr", null, t("talk.tapped"))), " ");
     const text = message.media && message.text === `[${message.media}]` ? "" : message.text;
     const evidence = message.understood?.evidence || [];

@@ -2,8 +2,9 @@
 
 import { bubble, choices, choose, element, reopen, retire } from "./bubbles.js";
 import { Connection } from "./connection.js";
+import { shownFile, Tray } from "./files.js";
 
-const { language, limit, texts } = JSON.parse(document.getElementById("settings").textContent);
+const { language, limit, file_limit: fileLimit, texts } = JSON.parse(document.getElementById("settings").textContent);
 const byId = (id) => document.getElementById(id);
 const [log, messages, pending, words, send] = ["log", "messages", "pending", "words", "send"].map(byId);
 const framed = window.parent !== window;
@@ -73,7 +74,8 @@ function drawn(item) {
   made.dataset.at = item.at;
   const by = item.from === "you" ? texts.you : item.name ?? (item.from === "agent" ? texts.person : texts.bot);
   made.append(element("span", { className: item.from === "agent" ? "by" : "only-heard", textContent: by }));
-  made.append(...bubble(item.text, texts));
+  if (item.text || !item.files) made.append(...bubble(item.text, texts));
+  if (item.files) made.append(...item.files.map((file) => shownFile(file, connection, texts)));
   if (item.buttons?.length) {
     item.offered = choices(item.buttons, item.text.slice(0, 120) || texts.choices, (index, chosen) => tap(item, index, chosen));
     made.append(item.offered);
@@ -254,7 +256,7 @@ function waiting(entries) {
 }
 
 function onItsWay(entry) {
-  const made = element("li", { className: "message you" }, ...bubble(entry.text, texts));
+  const made = element("li", { className: "message you" }, ...bubble(entry.text || entry.file.name, texts));
   const when = element("span", { className: "when" });
   made.append(when);
   if (entry.failed !== null) {
@@ -314,7 +316,7 @@ function written() {
   room.hidden = size < limit * 0.9;
   room.className = size > limit ? "over" : "";
   room.textContent = size > limit ? filled(texts.over, { over: size - limit, most: limit }) : filled(texts.left, { left: limit - size });
-  send.disabled = !size || size > limit;
+  send.disabled = (!size && !tray.file) || tray.busy || size > limit;
   try {
     sessionStorage.setItem("earful.draft", words.value);
   } catch {
@@ -325,21 +327,26 @@ function written() {
 function say(text) {
   // What the server cannot keep is replaced here already, so that both mean the same.
   const clean = (text.toWellFormed?.() ?? text).replaceAll("\0", "\uFFFD").trim();
-  if (!clean) return;
-  connection.say({ text: clean });
+  const file = tray.take();
+  if (!clean && !file) return;
+  connection.say(file ? { text: clean, file: { key: file.key, name: file.name } } : { text: clean });
   byId("welcome").hidden = true;
   toEnd();
 }
 
 byId("composer").onsubmit = (event) => {
   event.preventDefault();
+  if (tray.busy) tray.meant = () => byId("composer").requestSubmit();
   if (send.disabled) return;
   say(words.value);
   words.value = "";
   written();
   words.focus();
 };
-words.addEventListener("input", written);
+words.addEventListener("input", () => {
+  written();
+  if (state.owner === "agent" && words.value.trim()) connection.typing();
+});
 words.addEventListener("keydown", (event) => {
   // Enter that ends the choice of a Chinese word does not send.
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
@@ -380,11 +387,13 @@ const connection = new Connection(language, (told) => {
     if (following) toEnd();
   }
   if (told.line) lined(told.line);
+  if (told.typing) writing(true);
   if (told.forgotten) {
     clear();
     byId("spoken").textContent = texts.forgotten;
   }
 });
+const tray = new Tray(connection, { tray: byId("tray"), field: byId("file"), button: byId("attach"), words, texts, filled, limit: fileLimit }, () => written());
 words.disabled = false;
 try {
   words.value = sessionStorage.getItem("earful.draft") ?? "";

@@ -97,7 +97,7 @@ export class Connection {
     }
     this.flying = entry;
     this.patience = setTimeout(() => this.lost(), ACKNOWLEDGED_WITHIN);
-    const body = "text" in entry ? { id: entry.id, text: entry.text } : { id: entry.id, seq: entry.seq, index: entry.index };
+    const body = "text" in entry ? { id: entry.id, text: entry.text, file: entry.file?.key } : { id: entry.id, seq: entry.seq, index: entry.index };
     this.transmit("text" in entry ? "text" : "tap", body);
   }
 
@@ -229,6 +229,7 @@ export class Connection {
       else if (told.type === "messages") this.seen(told);
       else if (told.type === "ack") this.acknowledged(told.id);
       else if (told.type === "refused") this.refused(told);
+      else if (told.type === "typing") this.heard({ typing: true });
       else if (told.type === "token") store.set("token", (this.token = told.token));
     };
     ws.onclose = () => round === this.round && this.lost();
@@ -290,6 +291,29 @@ export class Connection {
     } catch {
       if (round === this.round) this.lost();
     }
+  }
+
+  // They write: told at most every three seconds, and only while a person is with them.
+  typing() {
+    if (this.polling || !this.up || Date.now() - (this.typedAt ?? 0) < 3000) return;
+    this.typedAt = Date.now();
+    this.ws.send('{"type":"typing"}');
+  }
+
+  // A file, sent up: what the server calls it. Raises with what is to be said.
+  async sendUp(file) {
+    const headers = { Authorization: `Bearer ${this.token}`, "Content-Type": "application/octet-stream" };
+    const answer = await fetch(`/chat/files?${new URLSearchParams({ name: file.name, lang: this.language })}`, { method: "POST", headers, body: file });
+    const told = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error(told.said ?? "");
+    return told.file;
+  }
+
+  // The bytes of a file: an <img> could not say whose it is.
+  async bytes(key) {
+    const answer = await fetch(`/chat/files/${key}`, { headers: { Authorization: `Bearer ${this.token}` } });
+    if (!answer.ok) throw new Error(answer.status);
+    return answer.blob();
   }
 
   // The page of messages before `seq`, whatever the line.

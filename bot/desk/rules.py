@@ -1,0 +1,157 @@
+"""What content files and settings rule, shown at the desk: deadlines, calendar, surveys as customers get them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, get_args
+
+from aiohttp import web
+
+from bot.cases.calendar import Calendar, Hours
+from bot.cases.deadlines import TASKS, Allowance
+from bot.desk import previews
+from bot.desk.room import Room
+from bot.desk.sheets import sheet, show
+from bot.desk.table import routes
+from bot.desk.words import language_of, said
+from bot.loop.question import worded
+from bot.service import Service
+from bot.settings import ASSISTANT
+from bot.staff.sessions import Member
+from bot.surveys import rules
+from bot.surveys.definitions import RATING, Definition
+from bot.surveys.state import Answer
+from nlu.understanding import Language, Urgency
+
+HOLIDAYS = 20
+"""Special days that are shown, from today on."""
+
+_SHOWN = (
+    *("company", "time_zone", "language", "public_url", "assignment", "agent_load", "agent_patience_minutes"),
+    *("attachment_limit", "attachments_a_day"),
+)
+
+
+@routes.get("/desk/admin/house")
+@sheet("admin")
+async def house(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
+    """As it is now, with the file that rules each."""
+    service, language = room.service, language_of(request)
+    now, settings, content = service.clock.now(), service.settings, service.content
+    urgencies: tuple[Urgency, ...] = get_args(Urgency)
+    deadlines, calendar = content.deadlines, content.calendar
+    allowed = [
+        {
+            "name": f"{said('task.first_response', language)} · {said(f'urgency.{each}', language)}",
+            "within": _allowed(deadlines.first_response[each], language),
+            "promise": service.policy.talking.desk.promise(each, now, language),
+        }
+        for each in urgencies
+    ]
+    allowed += [
+        {"name": said(f"task.{task}", language), "within": _allowed(deadlines.others[task], language), "promise": ""}
+        for task in TASKS
+        if task in deadlines.others
+    ]
+    return show(
+        request,
+        member,
+        "house",
+        folder=settings.assistant_dir if settings.assistant_dir != ASSISTANT else said("house.shipped", language),
+        allowed=allowed,
+        warn=round(100 * deadlines.warn_at),
+        close_from=round(deadlines.close_from),
+        escalation=[
+            _escalated(said(f"role.{each.to}", language), each.after, language) for each in deadlines.escalation
+        ],
+        week=_week(calendar, language),
+        special=_special(calendar, now, language),
+        own=[
+            (name.said(language), _week(calendar.departments[key], language))
+            for key, name in content.departments.names.items()
+            if key in calendar.departments
+        ],
+        zone=str(calendar.zone),
+        surveys=[_survey(service, each, language, now) for each in content.surveys.definitions.values()],
+        settings=[(f"EARFUL_{name.upper()}", _shown(getattr(settings, name))) for name in _SHOWN],
+    )
+
+
+def _shown(value: object) -> str:
+    return "–" if value == "" else str(value)
+
+
+def _allowed(allowance: Allowance, language: Language) -> str:
+    counted = said(f"counted.{allowance.counted}", language)
+    return f"{_span(allowance.within, language)} · {counted}"
+
+
+def _escalated(role: str, after: timedelta, language: Language) -> str:
+    if not after:
+        return said("house.escalated_at_once", language, role=role)
+    return said("house.escalated", language, role=role, after=_span(after, language))
+
+
+def _span(length: timedelta, language: Language) -> str:
+    hours = length.total_seconds() / 3_600
+    if hours >= 48 and hours % 24 == 0:
+        return said("time.days", language, count=int(hours // 24))
+    if hours >= 1:
+        return said("time.hours", language, count=f"{hours:g}")
+    return said("time.minutes", language, count=f"{hours * 60:g}")
+
+
+def _week(calendar: Calendar, language: Language) -> list[tuple[str, str]]:
+    return [(said(f"day.{day}", language), _hours(hours)) for day, hours in enumerate(calendar.weekly)]
+
+
+def _hours(hours: Sequence[Hours]) -> str:
+    return ", ".join(f"{each.start:%H:%M}–{each.end:%H:%M}" for each in hours)
+
+
+def _special(calendar: Calendar, now: datetime, language: Language) -> list[tuple[str, str]]:
+    """Holidays, and workdays that were moved, from today on."""
+    today: date = now.astimezone(calendar.zone).date()
+    coming = sorted(day for day in calendar.special if day >= today)[:HOLIDAYS]
+    return [
+        (f"{day:%Y-%m-%d} {said(f'day.{day.weekday()}', language)}", _hours(calendar.special[day])) for day in coming
+    ]
+
+
+def _survey(service: Service, definition: Definition, language: Language, now: datetime) -> dict[str, Any]:
+    """Its question as each channel puts it, and what follows the lowest and the highest answer."""
+    state = rules.begin(definition, now)
+    first = rules.step(definition, state, language)
+    link = f"{service.settings.address}/r/…"
+    channels: list[dict[str, Any]] = []
+    for channel, can in previews.channels().items():
+        if first is None:
+            continue  # it asks nothing by itself
+        text, options = worded(definition, first, language, can, service.content.notices, link)
+        found = previews.bubbles(text, [each.title for each in options], can)
+        channels.append(
+            {"channel": channel, "bubbles": found, "set_up": any(channel == c for c, _ in service.adapters)}
+        )
+    return {
+        "key": definition.key,
+        "trigger": definition.trigger,
+        "channels": channels,
+        "after": [
+            {"answer": definition.scale.labels[value].said(language), "next": _next(definition, value, language, now)}
+            for value in (min(definition.scale.values), max(definition.scale.values))
+        ],
+    }
+
+
+def _next(definition: Definition, value: int, language: Language, now: datetime) -> list[str]:
+    """What is said and asked after this rating."""
+    given = Answer(RATING, str(value))
+    outcome = rules.answer(definition, rules.begin(definition, now), given, now + timedelta(minutes=1), language)
+    asked = outcome.step
+    found = [
+        outcome.thanks or "" if not asked else "",
+        asked.text if asked else "",
+        " / ".join(each.title for each in asked.options) if asked else "",
+    ]
+    return [each for each in found if each]
