@@ -20,8 +20,8 @@ from channels.base import Text
 from storage import tables
 from storage.database import Database
 
-TOLD = "The parcel is damaged and I am very unhappy, order 55667788"
-AGAIN = "The parcel is damaged and I am very unhappy"
+TOLD = "The parcel arrived damaged and nobody helps me, order 55667788"
+AGAIN = "The parcel arrived damaged and nobody helps me"
 BY = Worker("staff:1")
 PARCEL = Matter("the parcel is damaged", ["logistics"], ["loss"], "important", "A-1")
 
@@ -95,7 +95,7 @@ async def test_the_same_matter_on_another_channel_joins_and_can_be_something_els
 async def test_an_order_number_given_later_is_kept_and_another_one_does_not_take_its_place(database: Database) -> None:
     """The first goes to the case that it joins; what is said about another order is no detail of this one."""
     place = Place(database)
-    await place.say("The parcel is damaged and I am very unhappy", "emma")
+    await place.say("The parcel arrived damaged and nobody helps me", "emma")
     await place.say("55667788", "emma")
     await place.say("Order number 99887766", "emma")
     [case] = await cases(place)
