@@ -47,7 +47,7 @@ async def test_every_route_of_the_api_wants_a_session(place: Place) -> None:
             async with browser.request(route.method, path, json={}, headers=headers) as answer:  # type: ignore[attr-defined]
                 assert answer.status == 401, path
                 assert (await answer.json())["error"] == "signed_out"
-    assert found == len(ACTS) + len(PAGES) + 6  # to be away, alerts and taking one, a file up and down, a sign of writing
+    assert found == len(ACTS) + len(PAGES) + 6  # away, alerts and taking one, a file each way, typing
 
 
 async def test_an_ended_session_is_told_so_and_may_do_nothing(place: Place) -> None:
