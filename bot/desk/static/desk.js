@@ -1,17 +1,17 @@
 // The desk: what is shown, and what happens when something is pressed, or changes elsewhere.
 
-import { ended, Failed, get, newKey, post } from "./api.js";
-import { stir } from "./alarm.js";
+import { ended, Failed, get, post } from "./api.js";
 import { makeComposer } from "./composer.js";
-import { h, icon } from "./dom.js";
-import { isView, makeList, nameOf, seen, tick, VIEWS } from "./list.js";
+import { h } from "./dom.js";
+import { isView, makeList, seen, tick, VIEWS } from "./list.js";
+import { onKeys } from "./keys.js";
 import { watch } from "./live.js";
-import { choices, confirm, makeMenu, notify, sheet, signedOut, sound, toast } from "./menu.js";
+import { confirm, makeMenu, notify, sheet, signedOut, sound, toast } from "./menu.js";
+import { makeReplies } from "./replies.js";
 import { makeTalk } from "./talk.js";
 import { me, now, patience, t, version } from "./words.js";
 
 const desk = document.getElementById("desk");
-const HOLD = 5; // seconds in which a reply may be taken back
 const state = { view: "queue", found: "", id: null, rows: [], counts: {}, next: null, pages: 1, loaded: false, stirred: new Set(), talk: null, pending: new Map() };
 const live = h("span.live", { role: "status" });
 
@@ -20,8 +20,15 @@ ended.tell = signedOut;
 // What is not needed at once comes when it is.
 let offering = null;
 const offers = async () => { offering ||= (await import("./offers.js")).makeOffers(composer, () => state.talk); return offering; };
+let stir = () => {};
+let first = () => { // once the list stands there
+  first = () => {};
+  setTimeout(() => quietly(async () => {
+    ({ stir } = await import("./alarm.js"));
+    if (patience) (await import("./waiting.js")).remind();
+  }), 1000);
+};
 let tray = null;
-let sending = []; // the files of the reply that is being sent
 const files = async () => {
   const { fill, makeTray } = await import("./files.js");
   tray ||= makeTray(composer.tray, composer.fit);
@@ -30,19 +37,20 @@ const files = async () => {
 };
 const dialogs = () => import("./dialogs.js");
 const composer = makeComposer({
-  send, act, note,
+  act, send: (text) => replies.send(text), note: (text) => replies.note(text),
   typed: async (noting) => { if (offering || /[/@]/.test(composer.field.value)) await quietly(async () => (await offers()).typed(noting)); },
   choose: (event) => offering?.choose(event),
   ready: () => quietly(async () => (await offers()).all()),
   knowledge: () => quietly(async () => (await offers()).ask()),
   typing: (id) => { post(`conversations/${id}/typing`).catch(() => {}); },
   attach: () => quietly(async () => (await files()).tray.choose()),
-  through: () => { sending = tray.take(); return sending; },
+  through: () => replies.with(tray.take()),
 });
 const talk = makeTalk(document.getElementById("talk"), {
   composer,
-  on: { act, again, retry, undo, correct, earlier, details: () => pane(desk.dataset.pane === "about" ? "talk" : "about"), view: () => state.view, mayWrite },
+  on: { act, again: (parts) => replies.again(parts), retry: (key) => replies.retry(key), undo: (message) => replies.undo(message), correct, earlier, details: () => pane(desk.dataset.pane === "about" ? "talk" : "about"), view: () => state.view, mayWrite },
 });
+const replies = makeReplies(state, { composer, talk, drawTalk, loadTalk, failed, tray: async () => (await files()).tray });
 let beside = null; // the customer, once a conversation is open
 let coming = false; // while it is fetched
 let about = null;
@@ -138,6 +146,7 @@ async function loadList(background = false) {
   for (const row of state.rows) if (row.owner === "queue") queued.add(row.id);
   tellLive(link);
   draw();
+  first();
 }
 
 /** Read the open conversation. What was paged in before its last messages is kept. */
@@ -244,58 +253,6 @@ async function act(name) {
   loadList();
 }
 
-/** A reply is shown at once, and sent under a key of its own: however often it is tried, it is one message. */
-function send(text) {
-  const message = { key: newKey(), author: "agent", staff: me.id, text: text || sending.map((file) => file.name).join(", "), words: text, sending, at: new Date(now()).toISOString(), pending: "pending" };
-  sending = [];
-  const id = state.id;
-  state.pending.set(id, [...(state.pending.get(id) || []), message]);
-  drawTalk();
-  talk.toEnd();
-  deliver(id, message);
-}
-
-async function deliver(id, message) {
-  try {
-    const { id: stored } = await post(`conversations/${id}/messages`, { text: message.words, files: message.sending.map((file) => file.key), client_key: message.key, hold: choices.undo ? HOLD : 0 });
-    Object.assign(message, { stored });
-    if (id === state.id) await loadTalk(id);
-  } catch (error) {
-    message.pending = "not_saved";
-    failed(error);
-    if (id === state.id) await loadTalk(id, false, true);
-  }
-}
-
-/** A note among colleagues. Not saved, it is a draft again. */
-async function note(text) {
-  const { id } = state;
-  try {
-    await post(`conversations/${id}/whispers`, { text, client_key: newKey() });
-    if (id === state.id) await loadTalk(id);
-    talk.toEnd();
-  } catch (error) {
-    failed(error);
-    if (id === state.id && !composer.field.value) composer.insert(text);
-  }
-}
-
-/** The last reply that is still held here, or the one given, does not go out: its words are in the field again. */
-async function undo(message = state.talk?.messages.findLast((each) => each.staff === me.id && each.sent?.some((part) => Date.parse(part.held_until) > now()))) {
-  const { id } = state;
-  if (!message) return;
-  try {
-    const { text } = await post(`conversations/${id}/messages/${message.id}/take-back`);
-    if (message.files?.length) (await files()).tray.again(id, message.files);
-    if (id === state.id) composer.restore(message.media && text === `[${message.media}]` ? "" : text);
-    else composer.save(id, text);
-    toast(t("undo.done"));
-  } catch (error) {
-    failed(error);
-  }
-  if (id === state.id) loadTalk(id);
-}
-
 function correct(message) {
   const { id } = state;
   return quietly(async () => {
@@ -340,35 +297,6 @@ async function quietly(work) {
     else failed(error);
     return null;
   }
-}
-
-function retry(key) {
-  const message = (state.pending.get(state.id) || []).find((each) => each.key === key);
-  if (!message) return;
-  message.pending = "pending";
-  drawTalk();
-  deliver(state.id, message);
-}
-
-// What was not sent when the page is left, to sign in again perhaps, is a draft when it comes back.
-addEventListener("pagehide", () => {
-  for (const [id, messages] of state.pending) {
-    const words = messages.filter((message) => message.pending === "not_saved").map((message) => message.text).join("\n");
-    if (words) composer.save(id, words);
-    state.pending.set(id, messages.filter((message) => message.pending !== "not_saved"));
-  }
-});
-
-async function again(parts) {
-  const { id } = state;
-  if (parts.some((part) => part.state === "unknown") && !(await confirm(t("delivery.unknown"), t("delivery.again_unknown"), t("delivery.again")))) return;
-  try {
-    for (const part of parts) await post(`conversations/${id}/outbox/${part.id}/again`);
-    toast(t("done.again"));
-  } catch (error) {
-    failed(error);
-  }
-  if (id === state.id) loadTalk(id);
 }
 
 // ---- what changes elsewhere ----
@@ -436,22 +364,6 @@ setInterval(() => {
   for (const each of document.querySelectorAll("[data-held]")) if (Date.parse(each.dataset.held) <= now()) each.remove();
 }, 1000);
 
-// Whoever leaves a customer waiting is reminded, at a third and at two thirds of the time after which the conversation
-// goes back to the queue.
-const reminded = new Map();
-setInterval(async () => {
-  if (!patience) return;
-  const rows = (await get("conversations?view=mine", true).catch(() => null))?.conversations || [];
-  for (const row of rows.filter((each) => each.last?.author === "customer")) {
-    const third = Math.min(2, Math.floor((now() - Date.parse(row.active_at)) / (patience * 20000)));
-    const key = `${row.last.id}.${third}`;
-    if (third < 1 || reminded.get(row.id) === key) continue;
-    reminded.set(row.id, key);
-    sound.play();
-    notify(t("notify.waiting"));
-    toast(t("idle.prompt", { name: nameOf(row), minutes: Math.round((now() - Date.parse(row.active_at)) / 60000), left: Math.max(1, Math.round(patience - (now() - Date.parse(row.active_at)) / 60000)) }), true);
-  }
-}, 30000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) read(); });
 
 // ---- keys ----
@@ -466,22 +378,13 @@ function step(by) {
 const KEYS = {
   j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1),
   c: () => act("claim"), e: () => act("resolve"), b: () => act("hand_back"), q: () => act("requeue"),
-  r: () => composer.focus(), n: () => composer.note(), t: () => act("transfer"), h: () => before(), z: () => undo(), "/": () => list.search(), i: () => pane(desk.dataset.pane === "about" ? "talk" : "about"),
+  r: () => composer.focus(), n: () => composer.note(), t: () => act("transfer"), h: () => before(), z: () => replies.undo(), "/": () => list.search(), i: () => pane(desk.dataset.pane === "about" ? "talk" : "about"),
   o: () => pressing(), f: () => document.getElementById("filters").togglePopover(), "?": sheet,
   Escape: () => { if (desk.dataset.pane === "about" && !wide()) pane("talk"); else if (state.id) location.hash = `#/${state.view}`; },
 };
 VIEWS.forEach((view, at) => { KEYS[at + 1] = () => { location.hash = `#/${view}`; }; });
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open], :popover-open")) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-  if (event.key.startsWith("Arrow") && !event.target.closest(".lists")) return;
-  const does = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!does) return;
-  event.preventDefault();
-  does();
-});
-
+onKeys(KEYS);
 addEventListener("hashchange", route);
 tellLive("off");
 route();
