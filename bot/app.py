@@ -33,6 +33,7 @@ from bot.links import Links
 from bot.loop.asking import Asking
 from bot.loop.assigning import Assigning
 from bot.loop.calling import Calling
+from bot.loop.caring import Caring
 from bot.loop.cases import Desk
 from bot.loop.casework import Casework
 from bot.loop.closer_look import PATIENCE, Closer, CloserLook
@@ -88,7 +89,7 @@ GONE = Capabilities(text_limit=4_000)
 """Of a channel that was taken out of the settings: its conversations still hear their timers; nothing is sent."""
 
 
-_IN_ONE = ("release", "assign", "files")
+_IN_ONE = ("release", "assign", "files", "care")
 """What one process at a time does: two would be in each other's way."""
 
 running = at_work.running
@@ -321,7 +322,8 @@ def wire(
         casework=casework,
         splitting=Splitting(casework),
         remedying=Remedying(casework, content.remedies),
-        calling=Calling(database, turns, desk.house),
+        calling=Calling(database, turns, desk.house, content.care.calls.tries),
+        caring=Caring(database, clock, turns, desk, content.care, settings.company, policy.language, reaches),
         ticking=Ticking(database, clock, desk.house, router.changed),
         webhooks=Webhooks(database, clock, secret, settings.networks),
         mail=mail,

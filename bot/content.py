@@ -17,6 +17,8 @@ from bot.cases.departments import Departments
 from bot.cases.remedies import Remedies
 from bot.comments import replies
 from bot.comments.replies import PublicReplies
+from bot.contacts import care_reading
+from bot.contacts.care import Care
 from bot.engine import Assistant
 from bot.errors import ContentError, Problem
 from bot.indicators import reading as indicators
@@ -48,6 +50,7 @@ class Content:
     indicators: Indicators = field(default_factory=Indicators)
     remedies: Remedies = remedies.DEFAULT
     directory: Path = Path()
+    care: Care = field(default_factory=Care)
 
 
 def load(directory: Path) -> Content:
@@ -73,6 +76,7 @@ def load(directory: Path) -> Content:
         "remedies": read(remedies.load, "remedies.yml"),
         "notices": read(notices.load, "notices.yml"),
         "public_replies": read(replies.read, "public_replies.yml"),
+        "care": read(care_reading.load, "care.yml"),
         "taxonomy": read(read_taxonomy, "taxonomy.yml"),
         "knowledge": read(read_knowledge, "knowledge"),
     }

@@ -35,6 +35,9 @@ RELATIONSHIPS = 5.0
 KNOWLEDGE = 2.0
 """Seconds between two looks for what staff changed of the knowledge base in another process."""
 
+CARE = 60.0
+"""Seconds between two looks at who is valuable, who may be lost and what to write them."""
+
 SWEEP = 5.0
 """Seconds between two sweeps for what was left behind."""
 
@@ -62,6 +65,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             "assign": _again(ASSIGN, _in_one(service, "assign", service.assigning.look)),
             "paging": _again(TICK, service.paging.page),
             "courier": service.courier.run(),
+            "care": _again(CARE, _in_one(service, "care", service.caring.run_all)),
             "relationships": _again(RELATIONSHIPS, service.relationships.run_due),
         }
         for name, adapter in polled(service.adapters).items():

@@ -15,6 +15,7 @@ from bot.knowledge.library import Library
 from bot.links import Links
 from bot.loop.assigning import Assigning
 from bot.loop.calling import Calling
+from bot.loop.caring import Caring
 from bot.loop.casework import Casework
 from bot.loop.delivery import Delivery
 from bot.loop.episodes import Episodes
@@ -77,6 +78,7 @@ class Service:
     mail: Mail
     paging: Paging
     courier: Courier
+    caring: Caring
     shares: Shares
     router: Router
     figures: Figures

@@ -42,6 +42,8 @@ SMALL = {
 OPEN_ONLY = {
     *("ix_inbox_new", "ix_outbox_open", "ix_timers_due", "ix_conversations_waiting", "uq_surveys_awaiting"),
     "ix_posts_waiting",
+    "ix_care_messages_due",
+    "ix_care_watches_look_at",
 }
 """Indexes of what waits: to read one through costs what is open, not what is stored."""
 

@@ -10,6 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.complaining import open_case
 from bot.actions.facts import LIKELY, SURE, Facts, Hit
+from bot.actions.no_more import no_more
 from bot.actions.speech import Events, ask_for, hand_off, say
 from bot.engine.response_reading import TITLE_LIMIT
 
@@ -102,6 +103,10 @@ def _offered(place: str, hit: Hit) -> dict[str, str]:
 def _missed(dispatcher: CollectingDispatcher, tracker: Tracker, facts: Facts) -> Events:
     """Nobody here knows. The second time in a row a person takes over; a person who is on the way will see it."""
     if facts.queued:
+        return []
+    if no_more(facts.text):  # the answer to what was asked, from which the form goes on; or to nothing in particular
+        if not tracker.active_loop_name:
+            say(dispatcher, "utter_denied")
         return []
     ask_for(dispatcher, "unanswered")
     misses = int(tracker.get_slot("misses") or 0) + 1

@@ -13,6 +13,7 @@ from bot.actions.contact import as_email, as_phone
 from bot.actions.danger import in_danger
 from bot.actions.facts import Facts, OpenCase
 from bot.actions.mildness import is_mild
+from bot.actions.no_more import no_more
 from bot.actions.speech import Events, ask_for, end_form, hand_off, say
 from bot.cases.sameness import Matter, order_key
 from bot.engine.commands import SUMMARY_LIMIT, VALUE_LIMIT
@@ -23,6 +24,8 @@ OFFER = "offer_form"
 NATURES = get_args(Nature)
 WISHES = frozenset(("suggestion", "praise"))
 """Natures that ask for no apology and need no order number."""
+ASIDE = frozenset(("ask_question", "out_of_scope", "something_else"))
+"""Intents that are no answer to what a form asks."""
 BARE_LENGTH = 32
 """Longer than this, and the customer has told something."""
 FIELDS = ("order_number", "place")
@@ -103,9 +106,11 @@ class CompleteCase(Action):
         facts = Facts(tracker)
         if facts.queued:
             return [SlotSet("told", None)]
+        if facts.intent in ASIDE and not no_more(facts.text):
+            return [SlotSet("told", None)]  # their question was answered: a thanks for something else would confuse
         if tracker.get_slot("told"):
             say(dispatcher, "utter_details_thanks")
-        elif facts.intent in ("skip", "deny"):
+        elif facts.intent in ("skip", "deny") or no_more(facts.text):
             say(dispatcher, "utter_details_skipped")
         return [SlotSet("told", None)]
 

@@ -12,6 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from bot.actions.complaining import FORM, open_case, other_order
 from bot.actions.contact import as_email, as_phone
 from bot.actions.facts import Facts
+from bot.actions.no_more import no_more
 from bot.actions.speech import Events, ask_for, hand_off, let_go, update_case
 from bot.engine.commands import VALUE_LIMIT
 
@@ -49,7 +50,7 @@ class ValidateCaseDetailsForm(FormValidationAction):
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:
         facts = Facts(tracker)
-        if tracker.get_slot("requested_slot") != "details" or facts.intent in _SKIPPING:
+        if tracker.get_slot("requested_slot") != "details" or _skips(facts):
             return {"details": None}
         return self._note(dispatcher, facts, "details")
 
@@ -65,7 +66,7 @@ class ValidateCaseDetailsForm(FormValidationAction):
         if found and facts.intent not in _SKIPPING:
             update_case(dispatcher, {"order_number": found})
             return {"order_number": found[:VALUE_LIMIT], "told": "order_number"}
-        if asked != "order_number" or contact or facts.intent in _SKIPPING:
+        if asked != "order_number" or contact or _skips(facts):
             return {"order_number": None}
         return self._note(dispatcher, facts, "order_number")
 
@@ -76,7 +77,7 @@ class ValidateCaseDetailsForm(FormValidationAction):
         asked = tracker.get_slot("requested_slot")
         if asked is None:
             return {"way_back": value}
-        if facts.intent in _SKIPPING:
+        if _skips(facts):
             return {"way_back": None}
         found = self._contact(dispatcher, facts)
         if found:
@@ -117,6 +118,11 @@ class ValidateCaseDetailsForm(FormValidationAction):
                 update_case(dispatcher, {"contact": found})
                 return found
         return None
+
+
+def _skips(facts: Facts) -> bool:
+    """They have nothing to tell."""
+    return facts.intent in _SKIPPING or no_more(facts.text)
 
 
 def as_order_number(text: str) -> str | None:

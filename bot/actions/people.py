@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from bot.actions.complaining import open_case
 from bot.actions.facts import Facts
 from bot.actions.speech import Events, ask_for, end_form, hand_off, say, update_case
+from bot.actions.standing import tell
 from bot.engine.commands import NOTE_LIMIT
 
 _NAMED_ZH, _NAMED_EN = (
@@ -61,6 +62,8 @@ class QueuePosition(Action):
         facts = Facts(tracker)
         if facts.queued:
             tell_position(dispatcher, facts)
+        elif facts.cases:  # nobody is on the way, but somebody is at it
+            tell(dispatcher, facts.cases[0])
         else:
             say(dispatcher, "utter_not_in_queue")
         return []
@@ -79,6 +82,11 @@ class Cancel(Action):
             _withdraw(dispatcher, facts)
         elif facts.urgency == "urgent":  # "forget it, I will report you": nothing of ours is over
             return open_case(dispatcher, tracker, facts)
+        if facts.queued and facts.urgent_case and not withdrawn:
+            # What is urgent goes on all the same: they were promised to be called, and somebody makes sure.
+            update_case(dispatcher, {}, facts.text)
+            say(dispatcher, "utter_queue_urgent")
+            return []
         if facts.queued:
             ask_for(dispatcher, "cancel_hand_off")
             if not withdrawn:

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from bot.actions.facts import Facts, OpenCase
+from bot.actions.facts import Facts
 from bot.actions.speech import Events, ask_for, end_form, say
+from bot.actions.standing import tell
 from bot.cases import numbers
 from bot.typography import within
 
 LOW_BELOW = 60
 """A rating below this makes us ask what went wrong."""
 CASES_TOLD = 3
-_STATE_RESPONSES: Mapping[str, str] = {
-    "received": "utter_case_received",
-    "acknowledged": "utter_case_received",
-    "assigned": "utter_case_assigned",
-    "returned": "utter_case_assigned",
-    "planned": "utter_case_working",
-    "in_progress": "utter_case_working",
-    "reopened": "utter_case_reopened",
-    "resolved": "utter_case_resolved",
-    "following_up": "utter_case_resolved",
-    "closed": "utter_case_closed",
-    "closed_unconfirmed": "utter_case_closed",
-    "withdrawn": "utter_case_taken_back",
-}
 
 
 class Greet(Action):
@@ -105,17 +91,13 @@ class CaseStatus(Action):
             if not found:
                 say(dispatcher, "utter_case_not_found", case_no=wanted[:40])
             for case in found[:1]:
-                _tell(dispatcher, case)
+                tell(dispatcher, case)
         elif not facts.cases:
             say(dispatcher, "utter_no_cases")
         else:
             for case in facts.cases[:CASES_TOLD]:
-                _tell(dispatcher, case)
+                tell(dispatcher, case)
         return []
-
-
-def _tell(dispatcher: CollectingDispatcher, case: OpenCase) -> None:
-    say(dispatcher, _STATE_RESPONSES.get(case.state, "utter_case_working"), case_no=case.number)
 
 
 def _number_in(text: str) -> str | None:

@@ -25,6 +25,8 @@ Scope = Literal[
     "cases:read",
     "cases:write",
     "remedies:approve",
+    "contacts:read",
+    "contacts:write",
     "conversations:read",
     "conversations:write",
     "insights:read",

@@ -6,7 +6,7 @@ counts as deadlines.yml says; one without a case keeps it in its own row, for de
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -26,6 +26,9 @@ WHYS: tuple[Why, ...] = get_args(Why)
 Result = Literal["reached", "not_reached", "again"]
 TRIES = 3
 """Calls in vain after which a call-back is over, if the house says nothing else."""
+
+PATIENCE = timedelta(minutes=15)
+"""So long after the time that they asked for a call is late."""
 
 SCAN = 500
 """Call-backs that a tick takes at most."""
@@ -89,7 +92,7 @@ def record(
     """What came of a call at `at`; whether the call-back is over.
 
     Reached: over. Not reached: due again after the usual time, until it was tried `tries` times. Again: due at
-    `again_at`, as the customer wished. Whoever called has it. Raises CallRefused.
+    `again_at`, as the customer wished, with PATIENCE. Whoever called has it. Raises CallRefused.
     """
     row = _open(connection, task_id)
     if result == "again" and (again_at is None or again_at <= at):
@@ -110,7 +113,7 @@ def record(
         if row.case_id is not None:
             clocks.end(connection, row.case_id, ("call_back",), at, "met", subject=f"task:{task_id}", house=house)
     else:
-        due_at = again_at if result == "again" else None
+        due_at = again_at + PATIENCE if again_at is not None and result == "again" else None
         clock = clocks.values(house, "call_back", at, row.department, due_at=due_at, subject=f"task:{task_id}")
         values["due_at"] = clock["due_at"]
         if row.case_id is not None:

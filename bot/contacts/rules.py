@@ -48,6 +48,14 @@ CONFIRMATIONS: Mapping[Change, Words] = {
 }
 
 
+AGREED = Words(
+    "好的，以后{company}会给您发些实用的小贴士和生日祝福，一个月最多一条。不想收了，回复“退订”就好。",
+    "Done: {company} will now and then send you a useful tip and a birthday greeting, one a month at most. "
+    "Reply STOP at any time to end it.",
+)
+"""The answer to who agrees to hear from us by ourselves."""
+
+
 def consent_of(text: str, *, sms: bool = False) -> Change | None:
     """The change of consent that a whole message asks for, on a channel that does not read it out itself.
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, UniqueConstraint, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, UniqueConstraint, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.contacts import care_messages as cared
 from nlu.understanding import Language
 from storage.records import Address, Contact
 from storage.sets import one_of
@@ -68,6 +69,7 @@ def _upserted(connection: Connection, person: Person, now: datetime) -> int:
         "name": person.name,
         "language": person.language,
         "segment": person.segment,
+        "segment_told": person.segment is not None,
         "revenue": person.revenue,
         "created_at": now,
     }
@@ -126,7 +128,7 @@ def _move(
             .where(cases.c.contact_id == old, cases.c.conversation_id.in_(ids))
             .values(contact_id=new, version=cases.c.version + 1)
         )
-        _part_with(connection, former, new)
+        _part_with(connection, former, new, now)
     connection.execute(
         insert(audit),
         [
@@ -157,11 +159,12 @@ def _decided_twice(connection: Connection, old: int, new: int) -> None:
     )
 
 
-def _part_with(connection: Connection, former: Contact, new: int) -> None:
+def _part_with(connection: Connection, former: Contact, new: int, now: datetime) -> None:
     """An anonymous contact without an address left was this person: what it still has is theirs, and it is gone."""
     left = select(addresses.c.id).where(addresses.c.contact_id == former.id).limit(1)
     if connection.execute(left).first() is not None:
         return
+    cared.hand_over(connection, former.id, new, now)
     for table in _THEIRS:
         _give_way(connection, table, former.id, new)
         connection.execute(update(table).where(table.c.contact_id == former.id).values(contact_id=new))
@@ -188,8 +191,9 @@ def _upsert(dialect: Any) -> Any:
     """What is not told stays. It takes the row's lock in any case: two reports of one customer are worked one after
     the other."""
     made = dialect.insert(contacts)
-    told = {name: func.coalesce(made.excluded[name], contacts.c[name]) for name in _TOLD}
-    values: dict[str, Any] = {name: bindparam(name) for name in ("external_id", "created_at", *_TOLD)}
+    told: dict[str, Any] = {name: func.coalesce(made.excluded[name], contacts.c[name]) for name in _TOLD}
+    told["segment_told"] = or_(made.excluded.segment_told, contacts.c.segment_told)
+    values: dict[str, Any] = {name: bindparam(name) for name in ("external_id", "created_at", "segment_told", *_TOLD)}
     changed = made.values(values).on_conflict_do_update(index_elements=["external_id"], set_=told)
     return changed.returning(contacts.c.id)
 

@@ -42,10 +42,10 @@ FILES = 5
 @api
 async def conversations_list(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
     """A page of a list, how many each list holds, and when the office opens if it is closed."""
-    wanted, at = _wanted(request), room.service.clock.now()
+    wanted = _wanted(request)
 
     def work(connection: Connection) -> dict[str, Any]:
-        found = lists.page(connection, member, wanted, at)
+        found = lists.page(connection, member, wanted)
         return found | {"counts": lists.counts(connection, member)}
 
     found = await room.service.database.read(work)
@@ -63,10 +63,9 @@ async def conversations_list(request: web.Request, room: Room, member: Member) -
 async def conversation(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
     """A conversation with its last messages, and what is known of the customer."""
     which, language, content = id_of(request, "id"), language_of(request), room.service.content
-    at = room.service.clock.now()
 
     def work(connection: Connection) -> dict[str, Any]:
-        summary = lists.one(connection, member, which, at)
+        summary = lists.one(connection, member, which)
         if summary is None:
             raise Problem(404, "no_conversation")
         contact = int(summary["contact"])

@@ -20,9 +20,6 @@ from storage.types import EPOCH
 View = Literal["queue", "mine", "team", "bot", "mentions"]
 VIEWS: tuple[View, ...] = get_args(View)
 PAGE = 40
-_LOOKED_AT = 2_000
-"""Conversations looked through for those of customers at risk."""
-
 _RANK = 2_500_000_000_000_000
 """What a rank adds to the microseconds of a place in the queue: more than they are until 2049, and no more than a
 browser counts exactly."""
@@ -50,30 +47,26 @@ class Wanted:
     after: tuple[int, int] | None = None
 
 
-def page(connection: Connection, member: Member, wanted: Wanted, now: datetime) -> dict[str, Any]:
+def page(connection: Connection, member: Member, wanted: Wanted) -> dict[str, Any]:
     """`conversations`, and `next`: the `after` of the next page, None at the end."""
     if wanted.view in ("bot", "mentions"):
         ids, following = _with_bot(connection, wanted) if wanted.view == "bot" else (_called(connection, member), None)
         found = rows.rows(connection, _c.id.in_(ids)) if ids else []
         place = {row: at for at, row in enumerate(ids)}
         found.sort(key=lambda row: place[row.id])
-        found = _at_risk(connection, member, found, now) if wanted.risk else found
-    elif wanted.risk:
-        # Whether somebody is at risk no index knows: those who are not with the bot are few enough to be looked at.
-        found = _at_risk(connection, member, _owned(connection, member, wanted, _LOOKED_AT), now)
-        following = _next(found[PAGE - 1], wanted) if len(found) > PAGE else None
-        found = found[:PAGE]
     else:
         found = _owned(connection, member, wanted, PAGE + 1)
         following = _next(found[PAGE - 1], wanted) if len(found) > PAGE else None
         found = found[:PAGE]
-    return {"conversations": rows.described(connection, member, found, now), "next": following}
+    if wanted.risk:
+        found = _at_risk(connection, member, found)
+    return {"conversations": rows.described(connection, member, found), "next": following}
 
 
-def one(connection: Connection, member: Member, conversation: int, now: datetime) -> dict[str, Any] | None:
+def one(connection: Connection, member: Member, conversation: int) -> dict[str, Any] | None:
     """A conversation as the lists show it."""
     found = rows.rows(connection, _c.id == conversation)
-    return rows.described(connection, member, found, now)[0] if found else None
+    return rows.described(connection, member, found)[0] if found else None
 
 
 def counts(connection: Connection, member: Member) -> dict[str, int]:
@@ -124,8 +117,9 @@ def _waiting(
     return rows.rows(connection, *where, order=[_c.rank, _c.queued_at, _c.id], limit=most)
 
 
-def _at_risk(connection: Connection, member: Member, found: list[Any], now: datetime) -> list[Any]:
-    risky = risk.of(connection, sorted({row.contact_id for row in found}), member.id, now)
+def _at_risk(connection: Connection, member: Member, found: list[Any]) -> list[Any]:
+    """Those of whom the member may know it."""
+    risky = risk.of(connection, sorted({row.contact_id for row in found}), member.id)
     return [row for row in found if row.contact_id in risky]
 
 
@@ -167,6 +161,9 @@ def _filters(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.high_value:
         valued = select(contacts.c.id).where(contacts.c.id == _c.contact_id, contacts.c.segment == HIGH_VALUE)
         found.append(valued.exists())
+    if wanted.risk:
+        risky = select(contacts.c.id).where(contacts.c.id == _c.contact_id, contacts.c.risk.is_not(None))
+        found.append(risky.exists())
     if wanted.department:
         theirs = select(cases.c.id).where(
             cases.c.conversation_id == _c.id,

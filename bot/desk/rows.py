@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
@@ -72,7 +71,7 @@ def rows(
     return list(connection.execute(statement if limit is None else statement.limit(limit)))
 
 
-def described(connection: Connection, member: Member, found_rows: Sequence[Any], now: datetime) -> list[dict[str, Any]]:
+def described(connection: Connection, member: Member, found_rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows for the browser, in the same order."""
     if not found_rows:
         return []
@@ -85,7 +84,7 @@ def described(connection: Connection, member: Member, found_rows: Sequence[Any],
     )
     words = {row.id: {"id": row.id, "author": row.author, "text": row.text} for row in connection.execute(said)}
     urgent, due = _open_cases(connection, customers, judged)
-    risky = risk.of(connection, customers, member.id, now)
+    risky = risk.of(connection, customers, member.id)
     found = []
     for row in found_rows:
         last, heard = words.get(latest[row.id]), row.heard

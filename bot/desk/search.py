@@ -28,7 +28,7 @@ _PEOPLE, _WORDS = 50_000, 20_000
 @api
 async def search(request: web.Request, room: Room, member: Member) -> dict[str, Any]:
     """`conversations` for `q`, the best guess first: the case of this number, people, then words."""
-    text, now = " ".join(clean(request.query.get("q", "")[:LONGEST]).split()), room.service.clock.now()
+    text = " ".join(clean(request.query.get("q", "")[:LONGEST]).split())
     if not text:
         return {"conversations": []}
 
@@ -40,7 +40,7 @@ async def search(request: web.Request, room: Room, member: Member) -> dict[str, 
         found = rows.rows(connection, conversations.c.id.in_(ids)) if ids else []
         place = {number: at for at, number in enumerate(ids)}
         found.sort(key=lambda row: place[row.id])
-        return {"conversations": rows.described(connection, member, found, now)}
+        return {"conversations": rows.described(connection, member, found)}
 
     return await room.service.database.read(work)
 

@@ -21,6 +21,7 @@ _PAGES = (
     ("/desk/entry", "offline", ("agent", "supervisor", "admin")),
     ("/desk/figures", "figures", ("agent", "supervisor", "admin")),
     ("/desk/alerts", "alerts", ("agent", "supervisor", "admin")),
+    ("/desk/risk", "risk", ("agent", "supervisor", "admin")),
     ("/desk/team", "team", ("supervisor", "admin")),
     ("/desk/surveys", "surveys", ("supervisor", "admin")),
     ("/desk/admin", "admin", ("admin",)),

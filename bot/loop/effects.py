@@ -219,6 +219,8 @@ class Effects:
         """A message to the customer: on the transcript, and in the outbox in as many parts as the channel needs.
         Words in [[double brackets]] are filled when the rows they speak of are written."""
         text_value: str | Later = Later(lambda: self._fill(text)) if "[[" in text else text
+        if self.state.unread and author == "bot":
+            return Insert(tables.messages, {"text": text_value})  # nobody would read it: it is not said
         stored = dict(data or {})
         if options:
             stored["buttons"] = [{"title": option.title, "payload": option.payload} for option in options]
@@ -303,6 +305,8 @@ class Effects:
         for outgoing in self._fenced:
             outgoing.values["owner_epoch"] = self.epoch
         known = self.state.conversation
+        if self.state.unread:
+            self.tracker = None  # nor is an answer waited for
         values = {"language": self.language, "tracker": self.tracker, **self.conversation}
         if self.owner == "queue" and (known is None or known.rank != self._rank()):
             values["rank"] = self._rank()

@@ -55,6 +55,8 @@ class Notices:
     remedy_done: Words
     remedy_cancelled: Words
     remedy_apology: Words
+    noted: Words
+    noted_contact: Words
 
 
 def load(path: Path) -> Notices:

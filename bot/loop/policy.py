@@ -13,7 +13,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.contacts import rules as contacts
-from bot.loop import filing
+from bot.loop import filing, waiting
 from bot.loop.asking import Asking, Quoted
 from bot.loop.closer_look import CloserLook
 from bot.loop.commenting import Commenting
@@ -31,7 +31,12 @@ from storage.records import Message
 
 log = structlog.get_logger()
 
-IN_QUEUE: Mapping[str, Doing] = {"ask_queue_position": "position", "cancel": "cancel", "ask_question": "question"}
+IN_QUEUE: Mapping[str, Doing] = {
+    "ask_queue_position": "position",
+    "ask_human": "position",
+    "cancel": "cancel",
+    "ask_question": "question",
+}
 GREETING = "/greet"
 
 LOOKED_AT = 1_000
@@ -39,6 +44,9 @@ LOOKED_AT = 1_000
 
 SURE = 0.5
 """From this confidence on a request for a person or a new complaint is no answer to a survey's open question."""
+
+COURTESIES = frozenset({"thank", "goodbye", "affirm", "deny"})
+"""Words to which whoever waits expects no answer."""
 
 NO_ANSWER = frozenset({"ask_human", "ask_question", "cancel"})
 
@@ -162,9 +170,9 @@ class Conversations:
         self._meet(effects, event.sender_name)
         change = contacts.consent_of(event.text)
         stopped = effects.state.address and effects.state.address.stopped_at
-        if change == "stop" or (change == "start" and stopped):
+        if change is not None:
             effects.hear(event.text, at=heard.received_at)
-            self._agree(effects, change)
+            self._agree(effects, change, cares=change == "start" and not stopped)
             return
         known = effects.language if effects.state.conversation or effects.state.contact else None
         effects.language = contacts.language_after(
@@ -179,11 +187,13 @@ class Conversations:
             effects, event.text, heard.received_at, quoted
         ):
             return
-        intent = understood.intent.name
+        intent, before = understood.intent.name, len(effects.changes) if effects.owner == "queue" else None
         if bot_may(cast(Owner, effects.owner), IN_QUEUE.get(intent, "free_text")):
             await self.talking.hear(effects, understood, heard.received_at)
         elif effects.owner == "queue":
             self.talking.note(effects, understood, heard.received_at)
+        if before is not None and intent not in COURTESIES:
+            waiting.acknowledge(effects, self.notices, before, heard.received_at)
 
     def _may_answer(self, effects: Effects, understood: Understanding, quoted: Quoted | None) -> bool:
         """Whether words may answer a survey: while a person owns the conversation only if they quote its message, and
@@ -274,10 +284,15 @@ class Conversations:
             case "unblocked":
                 effects.change_address(blocked_at=None)
 
-    def _agree(self, effects: Effects, change: contacts.Change) -> None:
-        """Consent is obeyed at once, and confirmed."""
+    def _agree(self, effects: Effects, change: contacts.Change, *, cares: bool = False) -> None:
+        """Consent is obeyed at once, and confirmed. `cares`: they agree to hear from us by ourselves."""
+        if cares:
+            effects.change_contact(care_agreed_at=effects.now)
+            effects.say(contacts.AGREED.said(_language(effects), company=self.company), kind="consent")
+            return
         if change == "stop":
             effects.change_address(stopped_at=effects.now)
+            effects.change_contact(care_agreed_at=None)
         elif change == "start":
             effects.change_address(stopped_at=None)
         if effects.capabilities.answers_stop and change != "start":

@@ -61,6 +61,7 @@ class LaneState:
     timers: dict[int, Timer] = field(default_factory=dict)
     last_options: Message | None = None
     queue_position: int | None = None
+    noted_at: datetime | None = None  # in the queue: when we last said that their words are seen, if nothing since
     more: bool = False
     answered_lately: bool = False  # this commenter had an automatic answer within a day
 
@@ -72,6 +73,11 @@ class LaneState:
     def public(self) -> bool:
         """A comment that everybody reads: nobody's free words go under it."""
         return self.thread.startswith("comment:")
+
+    @property
+    def unread(self) -> bool:
+        """A form, or what staff typed in: its customer reads nothing here."""
+        return self.thread.startswith(("form:", "api:"))
 
     @property
     def address_key(self) -> str:
@@ -166,6 +172,7 @@ def _conversations(connection: Connection, states: dict[str, LaneState]) -> None
     for state in states.values():
         if state.conversation and state.conversation.owner == "queue":
             queued = {"since": state.conversation.queued_at, "rank": state.conversation.rank}
+            state.noted_at = _noted(connection, state.conversation.id)
             state.queue_position = 1 + connection.execute(_AHEAD, queued).scalar_one()
 
 
@@ -292,6 +299,15 @@ def _sent_as(connection: Connection, state: LaneState, reference: str) -> Sequen
         sent.message_id.is_not(None),
     )
     return connection.execute(statement.limit(1)).scalars().all()
+
+
+def _noted(connection: Connection, conversation: int) -> datetime | None:
+    table = tables.messages
+    statement = select(table.c.data, table.c.created_at).where(
+        table.c.conversation_id == conversation, table.c.author == "bot"
+    )
+    row = connection.execute(statement.order_by(table.c.id.desc()).limit(1)).first()
+    return row.created_at if row is not None and (row.data or {}).get("noted") else None
 
 
 def _last_options(connection: Connection, conversation: int) -> Message | None:

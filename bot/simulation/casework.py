@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -46,13 +47,19 @@ TASKS: Mapping[str, tasks.State] = {
     "finish_task": "done",
     "return_task": "returned",
 }
-ACTS = (*_ACTS, *TASKS)
+CALL = "tell_outcome"
+ACTS = (*_ACTS, *TASKS, CALL)
 
 
 async def act(service: Service, agent: Agent, given: _Given) -> None:
     """Do it, as `agent`. `case` and `task` are ids: the first is 1. Raises what is refused."""
     by, action = Worker(f"staff:{agent.id}", agent.id), str(given["do"])
-    if action in TASKS:
+    if action == CALL:
+        again = datetime.fromisoformat(str(given["at"])) if "at" in given else None
+        score = float(given["score"]) if "score" in given else None
+        note, task = str(given.get("note", "")), int(given.get("task", 1))
+        await service.calling.outcome(task, by, given["result"], note=note, again_at=again, score=score)
+    elif action in TASKS:
         outcome = str(given.get("outcome", ""))
         await service.casework.task(int(given["task"]), TASKS[action], by, outcome)
     else:

@@ -11,12 +11,15 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, insert, select
 
+from bot.api.contacts import CareIn
 from bot.api.episodes import EpisodeIn, person, places
 from bot.app import opened
 from bot.cases import numbers
+from bot.cases.call_backs import CallRefused
 from bot.cases.remedies import RemedyRefused
 from bot.cases.tasks import TaskRefused
 from bot.clock import ManualClock
+from bot.contacts import consent
 from bot.loop.case_moves import IllegalMove
 from bot.loop.casework import CaseRefused
 from bot.loop.episodes import Reported
@@ -69,7 +72,10 @@ class _Player:
         until = until.astimezone(UTC)
         while True:
             await self._service.settle()
+            while await self._service.caring.run_due():
+                await self._service.settle()
             due = [
+                await self._service.caring.next_due(),
                 await self._service.timers.next_due(),
                 await self._service.ticking.next_due(),
                 self._service.delivery.next_due(),
@@ -138,16 +144,22 @@ class _Player:
                 case _:
                     known = "claim, reply, hand_back, requeue or resolve"
                     raise self._wrong(step, f"an agent can {known}, and with a case {', '.join(casework.ACTS)}")
-        except (Refused, IllegalMove, CaseRefused, TaskRefused, RemedyRefused) as refused:
+        except (Refused, IllegalMove, CaseRefused, TaskRefused, RemedyRefused, CallRefused) as refused:
             self.said.append({"step": step.number, "refused": refused.code, "said": refused.said("en")})
 
     async def _api(self, step: Step) -> None:
-        body = step.value.get("episodes") if isinstance(step.value, Mapping) else None
+        given = step.value if isinstance(step.value, Mapping) else {}
+        if "care" in given:
+            care, now = CareIn.model_validate(given["care"]), self._clock.now()
+            told = care.model_dump(exclude={"customer", "manager"})
+            await self._service.database.write(lambda c: consent.tell(c, care.customer, now, "simulation", **told))
+            return
+        body = given.get("episodes")
         if body is None:
-            raise self._wrong(step, "write api: {episodes: {...}}, the body of POST /api/v1/episodes")
+            raise self._wrong(step, "write api: {episodes: {...}} or {care: {...}}, a body of POST /api/v1/…")
         said = EpisodeIn.model_validate({"ended_at": self._clock.now().isoformat(), **body})
-        given = said.model_dump(exclude={"customer"})
-        reported = Reported(**given, person=person(said.customer), places=places(said.customer))
+        facts = said.model_dump(exclude={"customer"})
+        reported = Reported(**facts, person=person(said.customer), places=places(said.customer))
         await self._service.episodes.take(reported, "simulation")
 
     async def _webhook(self, step: Step) -> None:
@@ -231,6 +243,8 @@ def _written(connection: Connection) -> dict[str, Any]:
         "remedies": rows(select(tables.case_remedies).order_by(tables.case_remedies.c.id)),
         "alerts": rows(select(tables.alerts).order_by(tables.alerts.c.id)),
         "timeline": rows(select(tables.case_events).order_by(tables.case_events.c.id)),
+        "calls": rows(select(tables.call_tries).order_by(tables.call_tries.c.id)),
+        "care_messages": rows(select(tables.care_messages).order_by(tables.care_messages.c.id)),
         "contacts": rows(select(tables.contacts).order_by(tables.contacts.c.id)),
         "dead_letters": rows(select(tables.inbox.c.id, tables.inbox.c.reason).where(tables.inbox.c.state == "dead")),
     }

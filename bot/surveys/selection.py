@@ -138,10 +138,10 @@ def reached(definition: Definition, reaches: Sequence[Reach], at: datetime) -> S
         return Suppressed("no_address", definition)
     hindrances: list[Reason] = []
     for reach in sorted(reaches, key=lambda reach: _preference(definition, reach)):
-        hindrance = _hindrance(reach, at)
-        if hindrance is None:
+        found = hindrance(reach, at)
+        if found is None:
             return Send(definition, reach.address_id, at)
-        hindrances.append(hindrance)
+        hindrances.append(found)
     # Their own wish outweighs everything; else what time may mend is named before what it does not.
     order: tuple[Reason, ...] = ("opted_out", "window_closed", "blocked")
     return Suppressed(min(hindrances, key=order.index), definition)
@@ -192,7 +192,8 @@ def _preference(definition: Definition, reach: Reach) -> int:
     return wanted.index(reach.channel) if reach.channel in wanted else len(wanted)
 
 
-def _hindrance(reach: Reach, at: datetime) -> Reason | None:
+def hindrance(reach: Reach, at: datetime) -> Reason | None:
+    """Why nothing may be sent there at `at` by ourselves; None if it may."""
     if reach.stopped:
         return "opted_out"
     if reach.blocked:

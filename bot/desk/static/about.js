@@ -42,6 +42,7 @@ function person(row, customer) {
     h(`span.face.big.${shade(customer.id)}`, { "aria-hidden": "true" }, initial(name)),
     h("h3.name", { dir: "auto" }, name),
     segment ? h("p.segment", null, customer.segment === "high_value" ? icon("star") : null, segment) : null,
+    row.risk ? h("p.segment", null, icon("frown"), t("row.risk"), ": ", t(`risk.${row.risk}`)) : null,
     h("ul.ways", { "aria-label": t("about.contact") }, ways),
     h("dl", null, fact(t("about.phone"), customer.phone, "ltr"), fact(t("about.email"), customer.email, "ltr"), fact(t("about.external_id"), customer.external_id, "auto"),
       fact(t("about.language"), customer.language && t(`language.${customer.language}`)), fact(t("about.since"), date(customer.since))));
