@@ -9,6 +9,8 @@ import pytest
 from desk_parts import Place, opened
 from sqlalchemy import Connection, insert, update
 
+from bot.contacts import care_reading
+from bot.settings import ASSISTANT
 from storage import tables
 from storage.database import Database
 
@@ -16,6 +18,7 @@ from storage.database import Database
 @pytest.fixture
 async def place(database: Database) -> AsyncIterator[Place]:
     async with opened(database) as place:
+        place.service.caring.care = care_reading.load(ASSISTANT / "care.yml")
         yield place
 
 
@@ -48,7 +51,9 @@ async def test_the_queue_has_urgent_and_priority_customers_first(place: Place) -
 
     def mark(connection: Connection) -> None:
         connection.execute(update(talks).where(talks.c.id == ids["urgent"]).values(rank=0, reason="urgent"))
-        connection.execute(update(people).where(people.c.name == "valued").values(segment="high_value"))
+        connection.execute(
+            update(people).where(people.c.name == "valued").values(segment="high_value", segment_told=True)
+        )
 
     await place.database.write(mark)
     await place.say("are you there?", "valued")  # what they are is looked up with their next words, or by the clock
