@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select
 
 from bot.contacts.care import RISKS
 from bot.desk import risk
+from bot.desk.moments import length
 from bot.desk.room import Room
 from bot.desk.sheets import sheet, show
-from bot.desk.supervision import length
 from bot.desk.table import routes
 from bot.desk.words import language_of
 from bot.staff.sessions import Member
