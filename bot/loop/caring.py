@@ -19,10 +19,10 @@ from bot.clock import Clock
 from bot.contacts import care_calls, care_messages, risk, segments
 from bot.contacts.care import Care, CareMessage
 from bot.contacts.care_messages import Reason, Situation
-from bot.loop.asking import reach_of
 from bot.loop.cases import Desk
 from bot.loop.effects import Effects
 from bot.loop.events import chat_lane
+from bot.loop.reaching import reach_of
 from bot.loop.relationships import UNREAD
 from bot.loop.seen import READ, Seen, move, note
 from bot.loop.state import LaneState
