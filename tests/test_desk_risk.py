@@ -63,6 +63,8 @@ async def test_the_queue_has_urgent_and_priority_customers_first(place: Place) -
     assert [row["name"] for row in found["conversations"]] == ["urgent", "valued", "risky", "plain", "late"]
     assert [row["rank"] for row in found["conversations"]] == [0, 1, 1, 2, 2]
     assert [row["risk"] for row in found["conversations"]][2] == "low_ratings"
+    valued = await ann.get("conversations?view=queue&high_value=1")
+    assert [row["name"] for row in valued["conversations"]] == ["valued"]
     only = await ann.get("conversations?view=queue&risk=1")
     assert [row["name"] for row in only["conversations"]] == ["risky"]
 

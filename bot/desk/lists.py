@@ -160,10 +160,10 @@ def _filters(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(_c.reason == wanted.reason)
     if wanted.high_value:
         valued = select(contacts.c.id).where(contacts.c.id == _c.contact_id, contacts.c.segment == HIGH_VALUE)
-        found.append(valued.exists())
+        found.append(valued.correlate(conversations).exists())
     if wanted.risk:
         risky = select(contacts.c.id).where(contacts.c.id == _c.contact_id, contacts.c.risk.is_not(None))
-        found.append(risky.exists())
+        found.append(risky.correlate(conversations).exists())
     if wanted.department:
         theirs = select(cases.c.id).where(
             cases.c.conversation_id == _c.id,
