@@ -5,7 +5,6 @@ import { initial, shade } from "./list.js";
 import { language, me, t } from "./words.js";
 
 const THEMES = ["auto", "light", "dark"];
-const KEYS = [[["J", "K"], "move"], [["1", "2", "3", "4"], "views"], [["C"], "claim"], [["R"], "reply"], [["E"], "resolve"], [["B"], "back"], [["Q"], "requeue"], [["I"], "details"], [["O"], "case"], [["F"], "filter"], [["/"], "search"], [["N"], "note"], [["T"], "transfer"], [["H"], "history"], [["Z"], "undo"], [["Enter"], "send"], [["Ctrl", "Enter"], "line"], [["/"], "canned"], [["Ctrl", "K"], "knowledge"], [["Esc"], "escape"], [["?"], "sheet"]];
 
 export const sound = {
   on: stored("earful.sound") === "on",
@@ -120,11 +119,8 @@ export function open(content, label) {
   return dialog;
 }
 
-export function sheet() {
-  open([h("h2", null, t("keys.heading")),
-    h("dl.keys", null, KEYS.map(([keys, what]) => h("div", null, h("dt", null, keys.map((key) => h("kbd", null, key))), h("dd", null, t(`keys.${what}`))))),
-    h("form.choose", { method: "dialog" }, h("button.primary", { autofocus: true }, t("keys.close")))], t("keys.heading"));
-}
+/** The sheet of shortcuts. */
+export const sheet = () => import("./shortcuts.js").then(({ shortcuts }) => shortcuts(), () => toast(t("error.reload"), true));
 
 /** Ask before something that the customer notices. True if the agent means it. */
 export function confirm(heading, words, yes) {
