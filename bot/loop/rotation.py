@@ -39,10 +39,6 @@ class Rotation(Generic[K, V]):
     def holds(self, key: K, item: V) -> bool:
         return item in self._groups.get(key, ())
 
-    def of(self, key: K) -> int:
-        """How many items of this group wait."""
-        return len(self._groups.get(key, ()))
-
     def groups(self) -> list[K]:
         return list(self._groups)
 

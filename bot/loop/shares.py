@@ -11,7 +11,7 @@ import asyncio
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 import structlog
 from sqlalchemy import Connection
@@ -129,8 +129,3 @@ def _name(part: int) -> str:
 def lane_of_place(place: tuple[str, str, str]) -> str:
     """The lane whose process also sends to this place: that of the private chat there."""
     return "chat:" + ":".join(place)
-
-
-def of_mine(shares: Shares, lanes: Iterable[str]) -> list[str]:
-    """Those of `lanes` that are this process's."""
-    return list(lanes) if shares.all else [lane for lane in lanes if shares.mine(lane)]
