@@ -184,7 +184,7 @@ def test_a_rotation_loses_nothing_and_keeps_the_order_of_each_group(
     expected = {key: list(dict.fromkeys(item for item in items if item[0] == key)) for key in "abc"}
     taken: list[tuple[str, int]] = []
     for limit in takes:
-        before = {key: queue.of(key) for key in "abc"}
+        before = Counter(key for key, _ in queue)
         got = queue.take(limit)
         counted = Counter(key for key, _ in got)
         waiting = [key for key, count in before.items() if count > counted[key]]
