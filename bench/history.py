@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -78,7 +79,7 @@ def _row(house: _House, figures: Figures, cost: float) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-class _House:
+class _House(ABC):
     """A service with a history."""
 
     port: int
@@ -89,11 +90,13 @@ class _House:
         self.load = Load()
         self._stack = AsyncExitStack()
 
+    @abstractmethod
     def cpu(self) -> float:
-        raise NotImplementedError
+        """Seconds of all its processes so far."""
 
+    @abstractmethod
     def memory(self) -> int:
-        raise NotImplementedError
+        """MiB at most."""
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
