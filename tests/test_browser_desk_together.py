@@ -30,6 +30,8 @@ MAGNIFIED: ViewportSize = {"width": 320, "height": 256}
 SHEETS = (
     *("/desk/figures", "/desk/team", "/desk/admin", "/desk/admin/channels", "/desk/admin/tokens"),
     *("/desk/admin/replies", "/desk/admin/knowledge", "/desk/admin/knowledge/new", "/desk/admin/house"),
+    *("/desk/alerts", "/desk/call-backs", "/desk/cases", "/desk/risk", "/desk/entry", "/desk/surveys"),
+    *("/desk/admin/dead-letters", "/desk/admin/paging", "/desk/admin/webhooks"),
 )
 
 
