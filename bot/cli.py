@@ -226,6 +226,8 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
       remedies:approve     approve remedies, as people whose limit allows it
       conversations:read   conversations
       conversations:write  claim, answer, hand back
+      contacts:read        customers: segment, risk and why, what they agreed to
+      contacts:write       set what a customer agreed to, their birthday and manager
       insights:read        figures: who was asked, what ratings add up to
       knowledge:read       what there are answers to
       knowledge:write      write and remove answers

@@ -171,6 +171,8 @@ def _check(operation: Any, answer: tuple[int, str, bytes]) -> None:
     assert str(status) in described, (status, body)
     assert status != 500, body
     assert [media] == list(described[str(status)]["content"])
+    if status < 400 and media != "application/json":
+        return  # a file, whose own tests read it
     found = json.loads(body)
     if status >= 400:
         assert found["type"].startswith("urn:earful:problem:")

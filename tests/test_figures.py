@@ -31,7 +31,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 async def test_each_turn_is_one_line_without_a_word_of_it(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who looks for a slow conversation finds it; who reads the log finds nobody's words."""
     rig = Rig(sqlite)
-    monkeypatch.setattr(figures, "log", structlog.get_logger())  # one that no command line has configured before
+    # One that no command line has configured before, at no level that one may have set.
+    everything = structlog.make_filtering_bound_logger(0)
+    monkeypatch.setattr(figures, "log", structlog.wrap_logger(None, wrapper_class=everything))
     with capture_logs() as lines:
         await rig.hear("my secret", "and more")
         await rig.hear("other", thread="u")

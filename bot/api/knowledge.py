@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from bot.api.operation import Call, Nothing, Operations
-from bot.api.problems import CONFLICT, INVALID, NOT_FOUND, Problem
+from bot.api.problems import CONFLICT, NOT_FOUND, Problem, at
 from bot.api.values import Given
 from bot.knowledge import service
 from bot.knowledge.entries import (
@@ -106,8 +106,7 @@ async def write_entry(call: Call[EntryWrite, Nothing]) -> EntryView:
     try:
         entry = checked(Entry(key, languages))
     except BadEntry as bad:
-        where = f"{bad.language}: " if bad.language else ""
-        raise Problem(INVALID, where + _REMEDIES[bad.code]) from None
+        raise at(f"/{bad.language or ''}", _REMEDIES[bad.code]) from None
     return await _change(call, key, given.version, entry)
 
 
