@@ -1,4 +1,4 @@
-"""The talk that is measured: greet, complain, give the order number, rate; over Telegram-shaped webhooks."""
+"""Customers who talk over Telegram-shaped webhooks, each waiting for all replies to a message before the next."""
 
 from __future__ import annotations
 
@@ -8,29 +8,13 @@ import json
 import random
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
+from bench.talks import Talk, plain
 from bench.wire import Connection, Platform, post
 
 SECRET = "a-webhook-secret-of-some-length"
 PATH = "/hooks/telegram/main"
-GREETINGS = ("你好", "您好", "在吗", "hello", "hi there", "good morning")
-COMPLAINTS = (
-    "快递三天没到,客服也不理我",
-    "收到的东西是坏的",
-    "等了一个星期还没发货",
-    "客服态度太差了",
-    "My order arrived broken and nobody answers",
-    "the delivery is three days late",
-)
-REPLIES = (1, 2, 1, 1)
-RATINGS = ("给你们打9分", "四星", "two stars", "3分吧", "I give you 8/10", "五星好评")
-
-
-def conversation(number: int, rng: random.Random) -> list[str]:
-    """Four messages. Some order numbers and words were never seen before."""
-    order = f"{20260000000 + number * 7919 % 99999999}"
-    named = rng.choice((f"订单号 {order}", f"order number {order}", order))
-    return [rng.choice(GREETINGS), rng.choice(COMPLAINTS), named, rng.choice(RATINGS)]
 
 
 @dataclass
@@ -48,19 +32,23 @@ class Figures:
 
 
 class _Replies:
-    """Counts the replies to one message: a complaint has two, its number and the question for the order."""
+    """Counts the replies to one message, and keeps the buttons that were last offered."""
 
     def __init__(self) -> None:
         self.all_there = asyncio.Event()
-        self._missing = 0
+        self.missing = 0
+        self.bearer = 0
+        self.buttons: list[str] = []
 
     def expect(self, count: int) -> None:
         self.all_there.clear()
-        self._missing = count
+        self.missing = count
 
-    def one(self) -> None:
-        self._missing -= 1
-        if self._missing <= 0:
+    def one(self, number: int, buttons: list[str]) -> None:
+        if buttons:
+            self.bearer, self.buttons = number, buttons
+        self.missing -= 1
+        if self.missing <= 0:
             self.all_there.set()
 
 
@@ -82,35 +70,37 @@ class Load:
         self.calls += 1
         if b"/sendMessage " not in head:
             return b'{"ok":true,"result":true}'
-        chat = int(json.loads(body)["chat_id"])
+        said = json.loads(body)
+        chat, number = int(said["chat_id"]), next(self._ids)
         replies = self._waiting.get(chat)
         if replies:
-            replies.one()
-        number = next(self._ids)
+            rows = said.get("reply_markup", {}).get("inline_keyboard", ())
+            replies.one(number, [button["callback_data"] for row in rows for button in row])
         return (
             b'{"ok":true,"result":{"message_id":%d,"date":1770000000,"chat":{"id":%d,"type":"private"},"text":"."}}'
             % (number, chat)
         )
 
-    async def drive(self, port: int, senders: int, seconds: float, seed: int = 7) -> Figures:
+    async def drive(self, port: int, senders: int, seconds: float, seed: int = 7, talk: Talk = plain) -> Figures:
         """As many senders at once hold one conversation after another, each waiting for its reply, for so long."""
         figures = Figures()
         rng = random.Random(seed)
         deadline = time.perf_counter() + seconds
         begun = time.perf_counter()
-        await asyncio.gather(*(self._sender(port, figures, rng, deadline) for _ in range(senders)))
+        await asyncio.gather(*(self._sender(port, figures, rng, deadline, talk) for _ in range(senders)))
         figures.seconds = time.perf_counter() - begun
         return figures
 
-    async def _sender(self, port: int, figures: Figures, rng: random.Random, deadline: float) -> None:
+    async def _sender(self, port: int, figures: Figures, rng: random.Random, deadline: float, talk: Talk) -> None:
         _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
         while time.perf_counter() < deadline:
             chat = next(self._chats)
             replies = self._waiting[chat] = _Replies()
-            for text, expected in zip(conversation(chat, rng), REPLIES, strict=True):
-                replies.expect(expected)
+            for step in talk(chat, rng):
+                update = self._said(chat, step.words) if step.tapped is None else self._tap(chat, step.tapped, replies)
+                replies.expect(step.replies)
                 before = time.perf_counter()
-                status, _ = await connection.ask(self._webhook(chat, text))
+                status, _ = await connection.ask(_webhook(update))
                 figures.accepted.append(time.perf_counter() - before)
                 if status != 200:
                     figures.wrong += 1
@@ -121,21 +111,29 @@ class Load:
                     figures.wrong += 1
                     continue
                 figures.replied.append(time.perf_counter() - before)
+                figures.wrong += replies.missing < 0
             del self._waiting[chat]
         assert connection.transport is not None
         connection.transport.close()
 
-    def _webhook(self, chat: int, text: str) -> bytes:
-        person = {"id": chat, "is_bot": False, "first_name": f"P{chat}", "language_code": "zh-hans"}
-        update = {
-            "update_id": next(self._ids),
-            "message": {
-                "message_id": next(self._ids),
-                "from": person,
-                "chat": {"id": chat, "first_name": f"P{chat}", "type": "private"},
-                "date": 1770000000,
-                "text": text,
-            },
-        }
-        body = json.dumps(update, ensure_ascii=False).encode()
-        return post(PATH, body, {"X-Telegram-Bot-Api-Secret-Token": SECRET})
+    def _said(self, chat: int, words: str) -> dict[str, Any]:
+        return {"update_id": next(self._ids), "message": {**self._message(chat), "from": _person(chat), "text": words}}
+
+    def _tap(self, chat: int, place: int, replies: _Replies) -> dict[str, Any]:
+        number = next(self._ids)
+        query = {"id": f"q{number}", "from": _person(chat), "data": replies.buttons[place]}
+        bearer = {**self._message(chat), "message_id": replies.bearer}
+        return {"update_id": number, "callback_query": {**query, "message": bearer}}
+
+    def _message(self, chat: int) -> dict[str, Any]:
+        place = {"id": chat, "first_name": f"P{chat}", "type": "private"}
+        return {"message_id": next(self._ids), "chat": place, "date": 1770000000}
+
+
+def _person(chat: int) -> dict[str, Any]:
+    return {"id": chat, "is_bot": False, "first_name": f"P{chat}", "language_code": "zh-hans"}
+
+
+def _webhook(update: dict[str, Any]) -> bytes:
+    body = json.dumps(update, ensure_ascii=False).encode()
+    return post(PATH, body, {"X-Telegram-Bot-Api-Secret-Token": SECRET})

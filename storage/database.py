@@ -15,11 +15,10 @@ import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
@@ -35,6 +34,7 @@ CONNECTS_WITHIN, ANSWERS_WITHIN = 5.0, 30.0
 """Seconds. Without a limit a connection whose other end vanished is waited for until the system gives it up."""
 RESTED = 1.0
 GROUP = 64  # units of work that may share one commit on SQLite
+READERS = 2
 RETRIES = 5
 _OUTAGES = {"08", "53", "57", "58"}
 _RETRIED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
@@ -142,33 +142,45 @@ class SQLite(Database):
         self.path = path
         self._writer = _sqlite_engine(path, "BEGIN IMMEDIATE")
         self._reader = _sqlite_engine(path, "BEGIN")
-        self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._readers = ThreadPoolExecutor(2, "sqlite-reader")
+        self._writes: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._own = threading.local()
         self._open: list[Connection] = []
-        self._thread = threading.Thread(target=self._write_all, name="sqlite-writer", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._write_all, name="sqlite-writer", daemon=True),
+            *(threading.Thread(target=self._read_all, name="sqlite-reader", daemon=True) for _ in range(READERS)),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def write(self, work: Work[T]) -> T:
-        done: Future[T] = Future()
-        self._waiting.put((work, done))
-        return await asyncio.wrap_future(done)
+        return await _asked(self._writes, work)
 
     async def read(self, work: Work[T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        return await _asked(self._reads, work)
 
     async def close(self) -> None:
-        self._waiting.put(None)
-        await asyncio.to_thread(self._thread.join)
-        self._readers.shutdown()
+        self._writes.put(None)
+        for _ in range(READERS):
+            self._reads.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
         for connection in self._open:
             connection.close()
         self._writer.dispose()
         self._reader.dispose()
 
-    def _read(self, work: Work[T]) -> T:
-        with self._transaction(self._reader) as connection:
-            return work(connection)
+    def _read_all(self) -> None:
+        while (asked := self._reads.get()) is not None:
+            if asked.done.cancelled():
+                continue
+            try:
+                with self._transaction(self._reader) as connection:
+                    result = asked.work(connection)
+            except BaseException as error:
+                _answer([asked], error=error)
+            else:
+                _answer([asked], [result])
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
@@ -191,12 +203,12 @@ class SQLite(Database):
     def _write_all(self) -> None:
         closing = False
         while not closing:
-            first = self._waiting.get()
+            first = self._writes.get()
             group = [] if first is None else [first]
             closing = first is None
             while not closing and len(group) < GROUP:
                 try:
-                    more = self._waiting.get_nowait()
+                    more = self._writes.get_nowait()
                 except queue.Empty:
                     break
                 if more is None:
@@ -204,23 +216,58 @@ class SQLite(Database):
                 else:
                     group.append(more)
             # A caller that was cancelled is told nothing, and its work is not begun.
-            group = [(work, done) for work, done in group if done.set_running_or_notify_cancel()]
+            group = [asked for asked in group if not asked.done.cancelled()]
             if group:
                 self._commit(group)
 
-    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+    def _commit(self, group: list[_Asked]) -> None:
         try:
             with self._transaction(self._writer) as connection:
-                results = [work(connection) for work, _ in group]
+                results = [asked.work(connection) for asked in group]
         except BaseException as error:
             if len(group) == 1:
-                group[0][1].set_exception(error)
+                _answer(group, error=error)
             else:
                 for one in group:
                     self._commit([one])
             return
-        for (_, done), result in zip(group, results, strict=True):
-            done.set_result(result)
+        _answer(group, results)
+
+
+class _Asked(NamedTuple):
+    """A unit of work that waits for a thread, and where its result goes."""
+
+    work: Work[Any]
+    done: asyncio.Future[Any]
+
+
+def _asked(threads: queue.SimpleQueue[_Asked | None], work: Work[T]) -> asyncio.Future[T]:
+    done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    threads.put(_Asked(work, done))
+    return done
+
+
+def _answer(group: Sequence[_Asked], results: Sequence[Any] = (), error: BaseException | None = None) -> None:
+    """From a thread: wake each event loop once, however many of its callers are answered."""
+    waiting = [asked.done for asked in group]
+    for loop in {done.get_loop() for done in waiting}:
+        with suppress(RuntimeError):  # it was closed: nobody waits there
+            loop.call_soon_threadsafe(_settle, loop, waiting, results, error)
+
+
+def _settle(
+    loop: asyncio.AbstractEventLoop,
+    waiting: Sequence[asyncio.Future[Any]],
+    results: Sequence[Any],
+    error: BaseException | None,
+) -> None:
+    for place, done in enumerate(waiting):
+        if done.get_loop() is not loop or done.done():  # another loop's; or the caller gave up meanwhile
+            continue
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(results[place])
 
 
 # ---- PostgreSQL ----

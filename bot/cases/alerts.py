@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.outgoing import events
+from storage.prepared import as_prepared
 from storage.sets import among
 from storage.tables import alerts as table
 from storage.tables import posts
+from storage.types import UtcDateTime
 
 Kind = Literal["urgent", "group", "warned", "breached", "escalated", "risk", "call_back", "undelivered"]
 REPEAT = timedelta(minutes=10)
@@ -71,8 +73,7 @@ def take_for_case(connection: Connection, case_id: int, by: str, at: datetime, *
 
 def any_due(connection: Connection, now: datetime) -> bool:
     """Whether there is a page to be sent."""
-    first = select(table.c.id).where(table.c.next_at.is_not(None), table.c.next_at <= now).limit(1)
-    return connection.execute(first).first() is not None
+    return bool(as_prepared(_ANY_DUE, connection.dialect).all(connection, {"now": now}))
 
 
 def due(connection: Connection, now: datetime) -> list[Any]:
@@ -112,3 +113,10 @@ _RAISE = {
     name: insert(table).on_conflict_do_nothing(index_elements=["subject", "audience"])
     for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
+
+
+_ANY_DUE = (
+    select(table.c.id)
+    .where(table.c.next_at.is_not(None), table.c.next_at <= bindparam("now", type_=UtcDateTime))
+    .limit(1)
+)

@@ -19,6 +19,10 @@ _ZH_DAYS = "一二三四五六日"
 _MONTHS = "January,February,March,April,May,June,July,August,September,October,November,December"
 _MIDNIGHT = time(0)
 _DAY = timedelta(days=1)
+_DAYS_KEPT = 400
+
+Span = tuple[datetime, datetime]
+"""From one instant until another, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Calendar:
     special: Mapping[date, tuple[Hours, ...]]
     named: Mapping[Language, str] = field(default_factory=dict)
     departments: Mapping[str, Calendar] = field(default_factory=dict)
+    _counted: dict[date, tuple[Span, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.weekly) != 7 or not any(self.weekly):
@@ -51,6 +56,21 @@ class Calendar:
 
     def hours(self, day: date) -> tuple[Hours, ...]:
         return self.special.get(day, self.weekly[day.weekday()])
+
+    def spans(self, day: date) -> tuple[Span, ...]:
+        """The hours of a day as instants. The same few days are counted through for every case: they are kept."""
+        known = self._counted.get(day)
+        if known is None:
+            if len(self._counted) > _DAYS_KEPT:
+                self._counted.clear()
+            known = self._counted[day] = tuple(
+                (
+                    _instant(self, day, hours.start),
+                    _instant(self, day + _DAY if hours.end == _MIDNIGHT else day, hours.end),
+                )
+                for hours in self.hours(day)
+            )
+        return known
 
 
 def is_open(calendar: Calendar, now: datetime) -> bool:
@@ -180,14 +200,12 @@ def _spans(calendar: Calendar, since: datetime) -> Iterator[tuple[datetime, date
     """The open spans that end after `since`, in order, the first cut to it; without end."""
     # A day early, for the span of yesterday that a change of the clocks has pushed on.
     day = since.astimezone(calendar.zone).date() - _DAY
+    since = since.astimezone(UTC)
     while True:
-        for hours in calendar.hours(day):
-            start = _instant(calendar, day, hours.start)
-            end = _instant(calendar, day + _DAY if hours.end == _MIDNIGHT else day, hours.end)
-            start = max(start, since.astimezone(UTC))
-            if start < end:
-                since = end
-                yield start, end
+        for opens, closes in calendar.spans(day):
+            if since < closes:
+                start, since = max(opens, since), closes
+                yield start, closes
         day += _DAY
 
 

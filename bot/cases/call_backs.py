@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from bot.cases import alerts, clocks
 from bot.cases.alerts import Alert
@@ -20,6 +20,7 @@ from nlu.understanding import Language
 from storage.sets import among
 from storage.tables import call_tries, staff
 from storage.tables import case_tasks as table
+from storage.types import UtcDateTime
 
 Why = Literal["unreachable", "interview", "asked", "low_ratings", "complaints", "silent", "high_value"]
 WHYS: tuple[Why, ...] = get_args(Why)
@@ -132,14 +133,7 @@ def record(
 def tick(connection: Connection, house: House, now: datetime) -> int:
     """Warn of call-backs without a case that are nearly due, and breach and escalate those that are: each once, at its
     own time. How many were looked at, at most SCAN."""
-    statement = (
-        select(table)
-        .where(_t.next_at.is_not(None), _t.next_at <= now)
-        .order_by(_t.next_at, _t.id)
-        .limit(SCAN)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    rows = connection.execute(statement).all()
+    rows = connection.execute(_DUE, {"now": now}).all()
     found: list[Alert] = []
     for row in rows:
         next_at, level = row.next_at, row.level
@@ -152,6 +146,15 @@ def tick(connection: Connection, house: House, now: datetime) -> int:
         connection.execute(update(table).where(_t.id == row.id).values(moved))
     alerts.raise_all(connection, found)
     return len(rows)
+
+
+_DUE = (
+    select(table)
+    .where(_t.next_at.is_not(None), _t.next_at <= bindparam("now", type_=UtcDateTime))
+    .order_by(_t.next_at, _t.id)
+    .limit(SCAN)
+    .with_for_update(skip_locked=True, key_share=True)
+)
 
 
 def next_due(connection: Connection) -> datetime | None:

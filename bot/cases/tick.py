@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from bot.cases import alerts, call_backs, timeline
 from bot.cases.alerts import Alert
@@ -23,6 +23,7 @@ from storage.prepared import update_by_id
 from storage.records import Deadline
 from storage.tables import cases, conversations
 from storage.tables import deadlines as table
+from storage.types import UtcDateTime
 
 SCAN = 500
 """Deadlines that a tick takes at most: after a long downtime live traffic gets its turns between the ticks."""
@@ -71,14 +72,7 @@ class Ticking:
         return await self.database.read(work)
 
     def _tick(self, connection: Connection, now: datetime) -> tuple[int, list[str]]:
-        statement = (
-            Deadline.select()
-            .where(table.c.next_at.is_not(None), table.c.next_at <= now)
-            .order_by(table.c.next_at, table.c.id)
-            .limit(SCAN)
-            .with_for_update(skip_locked=True)
-        )
-        clocks = [Deadline(*row) for row in connection.execute(statement)]
+        clocks = [Deadline(*row) for row in connection.execute(_DUE, {"now": now})]
         if not clocks:
             return 0, []
         # What lies behind the last one that was read must wait for those that were not.
@@ -91,6 +85,15 @@ class Ticking:
             timeline.write(connection, [_line(each, self.house) for each in passed])
             alerts.raise_all(connection, [_alert(each, self.house, facts[each.clock.case_id]) for each in passed])
         return len(clocks), sorted({fact.lane for fact in facts.values()})
+
+
+_DUE = (
+    Deadline.select()
+    .where(table.c.next_at.is_not(None), table.c.next_at <= bindparam("now", type_=UtcDateTime))
+    .order_by(table.c.next_at, table.c.id)
+    .limit(SCAN)
+    .with_for_update(skip_locked=True)
+)
 
 
 def advance(house: House, clocks: Iterable[Deadline], until: datetime) -> list[Passed]:

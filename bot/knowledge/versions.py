@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import Connection, and_, func, insert, select
 
 from bot.knowledge.entries import Entry, as_json, from_json
+from storage.prepared import as_prepared
 from storage.tables import knowledge_versions as table
 
 Kind = Literal["written", "removed", "shipped"]
@@ -44,7 +45,7 @@ class Overtaken(Exception):
 
 def stamp(connection: Connection) -> Stamp:
     """Of two transactions the later id may be seen first; the count tells that one is missing."""
-    count, last = connection.execute(select(func.count(), func.max(table.c.id))).one()
+    [[count, last]] = as_prepared(_STAMP, connection.dialect).all(connection, {})
     return count, last or 0
 
 
@@ -89,3 +90,6 @@ def add(
 def _version(row: Any) -> Version:
     entry = from_json(row.key, row.content) if row.content else None
     return Version(row.key, row.number, row.kind, entry, row.actor, row.created_at)
+
+
+_STAMP = select(func.count(), func.max(table.c.id)).select_from(table)

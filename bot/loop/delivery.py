@@ -270,7 +270,9 @@ class Delivery:
             rows.record(connection, finished, self._me, now)
             found.touched |= {result.row.lane for result in finished}
             found.told = {result.row.lane for result in finished if result.state == "failed"}
-            found.again += [result.row.place for result in finished if result.state != "queued"]
+            # What is said meanwhile brings a hint of its own; only what stood behind it then waits without one.
+            behind = (result.row for result in finished if result.state != "queued")
+            found.again += [row.place for row in behind if row.last > row.id]
             found.later += [
                 (result.not_before, result.row.place) for result in finished if result.not_before is not None
             ]

@@ -149,7 +149,12 @@ def due(connection: Connection, now: datetime) -> list[Place]:
 
 _OWN = [field.name for field in fields(Waiting)][:14]  # the rest is the conversation's and the address's
 _open = among(outbox.c.state, "queued", "sending")
-_first = select(func.min(outbox.c.id)).where(_open, one_of(outbox.c.place, "places")).group_by(outbox.c.place)
+_queue = (
+    select(func.min(outbox.c.id).label("first"), func.max(outbox.c.id).label("last"))
+    .where(_open, one_of(outbox.c.place, "places"))
+    .group_by(outbox.c.place)
+    .subquery()
+)
 _HEADS: Select[Any] = (
     select(
         *(outbox.c[name] for name in _OWN),
@@ -158,11 +163,13 @@ _HEADS: Select[Any] = (
         addresses.c.stopped_at,
         addresses.c.blocked_at,
         addresses.c.heard_at,
+        _queue.c.last,
     )
-    .select_from(outbox)
+    .select_from(_queue)
+    .join(outbox, outbox.c.id == _queue.c.first)
     .join(conversations, conversations.c.id == outbox.c.conversation_id)
     .join(addresses, addresses.c.id == conversations.c.address_id)
-    .where(outbox.c.id.in_(_first), outbox.c.state == "queued")
+    .where(outbox.c.state == "queued")
     # A takeover that commits while we look would be overlooked: hold the owner still until the claim is committed.
     .with_for_update(read=True, of=conversations)
 )

@@ -13,7 +13,8 @@ Reason = str
 
 @dataclass(slots=True)
 class Waiting:
-    """The head of an address's queue, with what the decision needs. Times are UTC."""
+    """The head of an address's queue, with what the decision needs. Times are UTC. `last`: the end of the queue as it
+    stood then."""
 
     id: int
     conversation_id: int
@@ -34,6 +35,7 @@ class Waiting:
     stopped_at: datetime | None
     blocked_at: datetime | None
     heard_at: datetime | None
+    last: int
 
     @property
     def place(self) -> tuple[str, str, str]:

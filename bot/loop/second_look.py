@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from bot.cases import clocks, departments
 from bot.loop.case_moves import page, told
@@ -29,8 +29,11 @@ from bot.loop.talking import Talking
 from bot.loop.turn import Turns
 from nlu.understanding import Language, Nature, Understanding, Urgency
 from storage.database import Conflict, Database
+from storage.prepared import as_prepared
 from storage.records import Case
+from storage.sets import one_of
 from storage.tables import cases, conversations, messages
+from storage.types import UtcDateTime
 
 log = structlog.get_logger()
 
@@ -47,10 +50,13 @@ _UNTOUCHED = frozenset({"received", "acknowledged"})
 class _Unseen:
     """A case that had no second look, and the customer's own words."""
 
-    id: int
+    case: Case
     lane: str
     words: str
-    language: Language
+
+    @property
+    def language(self) -> Language:
+        return cast(Language, self.case.language)
 
 
 @dataclass(slots=True)
@@ -99,16 +105,19 @@ class SecondLook:
         if not unseen:
             return 0
         found = await asyncio.get_running_loop().run_in_executor(self._thread, _understood, closer, unseen)
+        right: list[int] = []
         for each, understood in zip(unseen, found, strict=True):
-            if understood is None:
-                await self._settle(each)
+            if understood is None or not _puts_right(each.case, understood):
+                right.append(each.case.id)
             else:
                 await self._tell(each, understood)
+        if right:
+            await self._settle(right)
         return len(unseen)
 
     async def _tell(self, unseen: _Unseen, understood: Understanding) -> None:
         def decide(state: LaneState, effects: Effects) -> bool:
-            case = next((case for case in state.cases if case.id == unseen.id), None)
+            case = next((case for case in state.cases if case.id == unseen.case.id), None)
             if case is not None and case.looked_at is None:
                 self._correct(effects, case, understood)
             return case is not None
@@ -116,12 +125,12 @@ class SecondLook:
         # Where others change the conversation all the time, the next round finds the case again.
         with contextlib.suppress(Conflict):
             if not await self.turns.act(unseen.lane, decide):
-                await self._settle(unseen)
+                await self._settle([unseen.case.id])
 
-    async def _settle(self, unseen: _Unseen) -> None:
-        """There is nothing to put right: it is not looked at again."""
-        settled = update(cases).where(cases.c.id == unseen.id).values(looked_at=self.turns.now())
-        await self.database.write(lambda connection: connection.execute(settled).rowcount)
+    async def _settle(self, ids: Sequence[int]) -> None:
+        """There is nothing to put right: they are not looked at again."""
+        given = {"ids": ids, "now": self.turns.now()}
+        await self.database.write(lambda connection: as_prepared(_SETTLE, connection.dialect).count(connection, given))
 
     def _correct(self, effects: Effects, case: Case, understood: Understanding) -> None:
         values: dict[str, Any] = {"looked_at": effects.now}
@@ -129,9 +138,7 @@ class SecondLook:
         if _WEIGHT[understood.urgency] > _WEIGHT[case.urgency]:
             values |= self._more_urgent(effects, case, understood.urgency)
             said["urgency"] = f"{case.urgency} → {understood.urgency}"
-        untouched = case.owner_id is None and case.state in _UNTOUCHED
-        natures = [nature for nature in understood.nature if nature not in ("none", "praise")]
-        if untouched and natures and natures != case.nature:
+        if natures := _other_natures(case, understood):
             values |= self._about(natures, understood.aspect)
             said["nature"] = f"{', '.join(case.nature)} → {', '.join(natures)}"
         effects.change_guarded(cases, case.id, case.version, values)
@@ -171,25 +178,51 @@ def _understood(closer: Closer, unseen: Sequence[_Unseen]) -> list[Understanding
         return [None]
 
 
+def _puts_right(case: Case, understood: Understanding) -> bool:
+    """Whether there is anything in the case to correct."""
+    return _WEIGHT[understood.urgency] > _WEIGHT[case.urgency] or bool(_other_natures(case, understood))
+
+
+def _other_natures(case: Case, understood: Understanding) -> list[Nature]:
+    """What the case is about instead; nothing where it stands so already, or is in a person's hands."""
+    untouched = case.owner_id is None and case.state in _UNTOUCHED
+    natures: list[Nature] = [nature for nature in understood.nature if nature not in ("none", "praise")]
+    return natures if untouched and natures != case.nature else []
+
+
 def _unseen(connection: Connection, since: datetime) -> list[_Unseen]:
-    waiting = (
-        select(cases.c.id, cases.c.conversation_id, cases.c.title, cases.c.language, cases.c.opened_at)
-        .add_columns(conversations.c.lane)
-        .join(conversations, conversations.c.id == cases.c.conversation_id)
-        .where(cases.c.looked_at.is_(None), cases.c.opened_at > since)
-        .order_by(cases.c.opened_at)
-        .limit(AT_ONCE)
-    )
     found = []
-    for row in connection.execute(waiting).all():
+    for row in as_prepared(_UNSEEN, connection.dialect).all(connection, {"since": since}):
+        *columns, lane, last = row
+        case = Case(*columns)
         # A title is cut short; the message that it is the beginning of is not. Another may have come after it, as a
         # "yes" to whether it shall become a case.
-        words = select(messages.c.text).where(
-            messages.c.conversation_id == row.conversation_id,
-            messages.c.author == "customer",
-            messages.c.created_at <= row.opened_at,
-        )
-        last = connection.execute(words.order_by(messages.c.id.desc()).limit(1)).scalar()
-        text = last if last and last.strip().startswith(row.title) else row.title
-        found.append(_Unseen(row.id, row.lane, text, cast(Language, row.language)))
+        found.append(_Unseen(case, lane, last if last and last.strip().startswith(case.title) else case.title))
     return found
+
+
+_LAST_WORDS = (
+    select(messages.c.text)
+    .where(
+        messages.c.conversation_id == cases.c.conversation_id,
+        messages.c.author == "customer",
+        messages.c.created_at <= cases.c.opened_at,
+    )
+    .order_by(messages.c.id.desc())
+    .limit(1)
+    .correlate(cases)
+    .scalar_subquery()
+)
+_UNSEEN = (
+    Case.select()
+    .add_columns(conversations.c.lane, _LAST_WORDS)
+    .join(conversations, conversations.c.id == cases.c.conversation_id)
+    .where(cases.c.looked_at.is_(None), cases.c.opened_at > bindparam("since", type_=UtcDateTime))
+    .order_by(cases.c.opened_at)
+    .limit(literal_column(str(AT_ONCE)))
+)
+_SETTLE = (
+    update(cases)
+    .where(one_of(cases.c.id, "ids"), cases.c.looked_at.is_(None))
+    .values(looked_at=bindparam("now", type_=UtcDateTime))
+)

@@ -11,9 +11,11 @@ from bot.clock import Clock
 from bot.loop.events import TimerDue, encode
 from bot.loop.intake import insert_new
 from storage.database import Database
+from storage.prepared import as_prepared
 from storage.records import Timer
 from storage.sets import among, one_of
 from storage.tables import timers
+from storage.types import UtcDateTime
 
 SCAN = 200
 """Timers a scan fires at most: after a long downtime, live traffic gets its turns between the scans."""
@@ -41,14 +43,7 @@ class Timers:
 
 
 def _fire(connection: Connection, now: datetime) -> list[str]:
-    statement = (
-        Timer.select()
-        .where(among(timers.c.state, "waiting"), timers.c.due_at <= now)
-        .order_by(timers.c.due_at, timers.c.id)
-        .limit(SCAN)
-        .with_for_update(skip_locked=True)
-    )
-    due = [Timer(*row) for row in connection.execute(statement)]
+    due = [Timer(*row) for row in as_prepared(_DUE, connection.dialect).all(connection, {"now": now})]
     late = [timer for timer in due if timer.late == "skip" and timer.skip_after and timer.skip_after < now]
     fired = [timer for timer in due if timer not in late]
     for state, worked in (("fired", fired), ("skipped", late)):
@@ -82,4 +77,11 @@ def _fire(connection: Connection, now: datetime) -> list[str]:
     return [timer.lane for timer in fired]
 
 
+_DUE = (
+    Timer.select()
+    .where(among(timers.c.state, "waiting"), timers.c.due_at <= bindparam("now", type_=UtcDateTime))
+    .order_by(timers.c.due_at, timers.c.id)
+    .limit(SCAN)
+    .with_for_update(skip_locked=True)
+)
 _MOVE = update(timers).where(one_of(timers.c.id, "ids")).values(state=bindparam("to"))

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from bot.cases import alerts
 from bot.cases.alerts import Alert
+from storage.prepared import as_prepared
 from storage.sets import among
 from storage.tables import posts, webhooks
+from storage.types import UtcDateTime
 
 LEASE = timedelta(seconds=60)
 """How long one who takes a post has it: longer than an attempt may last."""
@@ -65,12 +67,7 @@ class Outcome:
 
 def due(connection: Connection, now: datetime) -> list[int | None]:
     """Whom something waits for by now: ids of webhooks, None for mail."""
-    statement = (
-        select(posts.c.webhook_id)
-        .where(among(posts.c.state, "waiting"), posts.c.next_at <= now)
-        .group_by(posts.c.webhook_id)
-    )
-    return list(connection.execute(statement).scalars())
+    return [row[0] for row in as_prepared(_DUE, connection.dialect).all(connection, {"now": now})]
 
 
 def claim(connection: Connection, room: Mapping[int | None, int], now: datetime) -> list[Post]:
@@ -213,6 +210,11 @@ def _call(connection: Connection, webhook: int, now: datetime) -> None:
     alerts.raise_all(connection, [Alert("undelivered", subject, "admin", now, detail={"webhook": webhook})])
 
 
+_DUE = (
+    select(posts.c.webhook_id)
+    .where(among(posts.c.state, "waiting"), posts.c.next_at <= bindparam("now", type_=UtcDateTime))
+    .group_by(posts.c.webhook_id)
+)
 _TAKE = (
     update(posts).where(posts.c.id == bindparam("row")).values(attempts=posts.c.attempts + 1, next_at=bindparam("lost"))
 )
