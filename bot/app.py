@@ -67,8 +67,9 @@ from bot.service import Role, Service
 from bot.settings import Settings, SettingsError, make_data_dir, server_secret
 from bot.surveys import versions
 from bot.web import chat, health, hooks, pages
+from bot.web.front import Front
 from bot.web.live import Live
-from bot.web.server import application
+from bot.web.server import application, put_before
 from channels.base import Adapter, Capabilities
 from channels.http import Http
 from nlu import model, rasa_data
@@ -349,4 +350,6 @@ def web_application(service: Service) -> web.Application:
     """Every face that is reached over HTTP; of a worker, its health."""
     if service.role == "worker":
         return application(service, [health.routes])
-    return application(service, [hooks.routes, health.routes, chat.routes, pages.routes, desk.routes, api.routes])
+    made = application(service, [hooks.routes, health.routes, chat.routes, pages.routes, desk.routes, api.routes])
+    put_before(made, Front(service))
+    return made

@@ -15,8 +15,9 @@ from bot.web import chat_socket, files
 from bot.web.hearing import Refused, Sender, hear, ids_of, keys_of, largest, parse
 from bot.web.language import LANGUAGES, language_of, texts
 from bot.web.limits import LIMITS, Rate, sender
+from bot.web.manners import CSP
 from bot.web.rendering import HERE, STATIC, page
-from bot.web.server import CLOSING, CSP, static
+from bot.web.server import CLOSING, static
 from bot.web.transcript import View, earlier, view, with_hours
 from bot.web.visitors import Visitor, from_here, known, stranger, token_of
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import structlog
 from aiohttp import web
@@ -17,52 +18,68 @@ log = structlog.get_logger()
 routes = web.RouteTableDef()
 
 
-@routes.get("/hooks/{channel}/{account}", allow_head=False)
-async def handshake(request: web.Request) -> web.Response:
-    """How a platform makes sure, once, that the address is ours."""
-    service, adapter = _found(request)
-    try:
-        return _response(adapter.handshake(_request(service, request, b"")))
-    except Forged:
-        service.count(f"hook_forged.{adapter.channel}")
-        raise web.HTTPUnauthorized(text="the verify token is wrong") from None
+class Reply(NamedTuple):
+    """What a platform is told, with headers of its own where it needs any."""
+
+    answer: Answer
+    headers: Mapping[str, str] = {}
 
 
-@routes.post("/hooks/{channel}/{account}")
-async def hear(request: web.Request) -> web.Response:
-    """Where platforms call. A 2xx means that every event is committed."""
-    service, adapter = _found(request)
-    body = await request.read()
+NOBODY = Reply(Answer(status=404, body=b"no such channel account"))
+_LATER = Answer(status=503, body=b"busy, send it again")
+
+
+async def hear(service: Service, adapter: Adapter[Any], request: Request) -> Reply:
+    """A call at the webhook of an account. A 2xx means that every event is committed."""
     try:
-        adapter.verify(_request(service, request, body))
+        adapter.verify(request)
     except Forged:
         service.count(f"hook_forged.{adapter.channel}")
-        raise web.HTTPUnauthorized(text="the signature is wrong") from None
+        return Reply(Answer(status=401, body=b"the signature is wrong"))
     try:
-        events = adapter.parse(body)
+        events = adapter.parse(request.body)
         await service.intake.accept(adapter.channel, adapter.account, events)
     except Malformed as error:
         service.count(f"hook_malformed.{adapter.channel}")
-        raise web.HTTPBadRequest(text=str(error)) from None
+        return Reply(Answer(status=400, body=str(error).encode("utf-8", "replace")))
     except Overloaded:
         service.count(f"hook_refused.{adapter.channel}")
-        raise web.HTTPServiceUnavailable(headers={"Retry-After": "2"}, text="busy, send it again") from None
+        return Reply(_LATER, {"Retry-After": "2"})
     except Exception as error:
         if not is_outage(error):
             raise
         service.count(f"hook_refused.{adapter.channel}")
         log.error("the database did not take an event", channel=adapter.channel, error=type(error).__name__)
-        raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"}, text="busy, send it again") from None
+        return Reply(_LATER, {"Retry-After": "5"})
     service.count(f"hook_accepted.{adapter.channel}", len(events))
-    return _response(adapter.acknowledge())
+    return Reply(adapter.acknowledge())
 
 
-def _found(request: web.Request) -> tuple[Service, Adapter[Any]]:
-    service = request.app[SERVICE]
-    adapter = service.adapter(request.match_info["channel"], request.match_info["account"])
+@routes.post("/hooks/{channel}/{account}")
+async def call(request: web.Request) -> web.Response:
+    """Where platforms call, as far as `front` does not answer them."""
+    service, adapter = _found(request)
+    if adapter is None:
+        return _response(NOBODY)
+    return _response(await hear(service, adapter, _request(service, request, await request.read())))
+
+
+@routes.get("/hooks/{channel}/{account}", allow_head=False)
+async def handshake(request: web.Request) -> web.Response:
+    """How a platform makes sure, once, that the address is ours."""
+    service, adapter = _found(request)
     if adapter is None:
         raise web.HTTPNotFound(text="no such channel account")
-    return service, adapter
+    try:
+        return _response(Reply(adapter.handshake(_request(service, request, b""))))
+    except Forged:
+        service.count(f"hook_forged.{adapter.channel}")
+        raise web.HTTPUnauthorized(text="the verify token is wrong") from None
+
+
+def _found(request: web.Request) -> tuple[Service, Adapter[Any] | None]:
+    service = request.app[SERVICE]
+    return service, service.adapter(request.match_info["channel"], request.match_info["account"])
 
 
 def _request(service: Service, request: web.Request, body: bytes) -> Request:
@@ -71,9 +88,10 @@ def _request(service: Service, request: web.Request, body: bytes) -> Request:
         url=service.settings.address + request.raw_path,
         body=body,
         headers={name.lower(): value for name, value in request.headers.items()},
-        query=dict(request.query) if "?" in request.raw_path else {},
+        query=dict(request.query),
     )
 
 
-def _response(answer: Answer) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
+def _response(reply: Reply) -> web.Response:
+    answer, headers = reply
+    return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type, headers=headers)

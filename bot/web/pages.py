@@ -7,8 +7,8 @@ from aiohttp import web
 from bot.service import SERVICE
 from bot.web import case_page, form_page, rating_page, trial
 from bot.web.language import language_of
+from bot.web.manners import CSP
 from bot.web.rendering import page
-from bot.web.server import CSP
 
 _own = web.RouteTableDef()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -12,29 +11,16 @@ import structlog
 from aiohttp import web
 
 from bot.service import SERVICE, Service
+from bot.web.front import FRONT, Front, Site
 from bot.web.language import language_of
 from bot.web.limits import LIMITS, Limits
+from bot.web.manners import HEADERS, incident
 from bot.web.rendering import page
 
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Table = Iterable[web.AbstractRouteDef]
-
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": CSP,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
-"""On every answer that does not set its own: no page of ours runs or loads what is not its own."""
-
-_SORRY = "我们这边出了点问题，请稍后再试。Something went wrong on our side; please try again in a moment. ({number})"
 
 CLOSING: web.AppKey[asyncio.Event] = web.AppKey("closing", asyncio.Event)
 """Set when the server is about to stop: whoever holds a request open (a socket, a long poll) ends it now."""
@@ -92,9 +78,7 @@ async def _manners(request: web.Request, handler: Handler) -> web.StreamResponse
         if isinstance(error, ConnectionResetError) and (request.transport is None or request.transport.is_closing()):
             raise  # they hung up: there is nobody to answer, and nothing went wrong here
         failed = True
-        number = uuid.uuid4().hex[:8]
-        log.error("request failed", incident=number, path=_route(request), error=type(error).__name__, exc_info=True)
-        response = web.HTTPInternalServerError(text=_SORRY.format(number=number))
+        response = web.HTTPInternalServerError(text=incident(_route(request), error))
     if not response.prepared:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
@@ -134,11 +118,22 @@ def _quiet(request: web.Request) -> bool:
     return request.path.startswith(("/hooks/", "/healthz", "/readyz", "/metrics")) or "/static/" in request.path
 
 
+def put_before(app: web.Application, front: Front) -> None:
+    """Platforms' calls are answered by `front` as far as it does."""
+    app[FRONT] = front
+
+    async def close(_: web.Application) -> None:
+        await front.close()
+
+    app.on_shutdown.append(close)
+
+
 async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
     """Listen; the runner to clean up, and the port (given 0, the one that was free)."""
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
+    front = app.get(FRONT)
+    site = web.TCPSite(runner, host, port) if front is None else Site(runner, front, host, port)
     await site.start()
     address = runner.addresses[0]
     return runner, int(address[1])
