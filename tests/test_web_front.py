@@ -155,7 +155,7 @@ async def test_what_is_not_plain_is_the_servers(there: Place) -> None:
 async def test_refusals_are_the_same_before_the_server_and_behind_it(
     there: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wrong secret, no such account, no JSON, too much, no room, and a fault of ours, which shows nothing of itself."""
+    """A wrong secret, no such account, no JSON, too much, no room; and a fault of ours, which shows nothing."""
 
     async def both(request: bytes) -> list[tuple[int, bytes, str | None]]:
         answers = []

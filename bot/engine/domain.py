@@ -152,19 +152,22 @@ class Domain:
     carry_over_slots: bool = True
     as_rasa: dict[str, Any] = field(default_factory=dict, compare=False)
     filled: Counting = field(init=False, compare=False)
+    initial: Mapping[str, Any] = field(init=False, compare=False)
     counting: dict[tuple[Any, ...], Counting] = field(default_factory=dict, init=False, compare=False)
     """What extraction has worked out of `filled`: there are no more than forms, their slots and intents together."""
 
     def __post_init__(self) -> None:
-        """`filled`: the slots that a message may fill, with the mappings that may do it."""
+        """`filled`: the slots that a message may fill, with the mappings that may do it. `initial`: how slots begin."""
         found = (
             (slot, tuple(each for each in slot.mappings if each.kind != "custom" or each.action is not None))
             for slot in self.slots.values()
         )
         object.__setattr__(self, "filled", tuple((slot, mappings) for slot, mappings in found if mappings))
+        initial = {name: slot.initial for name, slot in self.slots.items()} | {REQUESTED_SLOT: None}
+        object.__setattr__(self, "initial", initial)
 
     def initial_slots(self) -> dict[str, Any]:
-        return {name: slot.initial for name, slot in self.slots.items()} | {REQUESTED_SLOT: None}
+        return dict(self.initial)
 
     def knows_action(self, name: str) -> bool:
         return name in self.actions or name in self.responses or name in self.forms or name in BUILT_IN

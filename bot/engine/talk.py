@@ -78,13 +78,15 @@ class Talk:
 
     def dump(self) -> dict[str, Any]:
         """The conversation as JSON: slots that differ from how they begin, and no more than one turn of states."""
-        loop = self.loop
+        loop, slots = self.loop, self.slots
         return {
             "version": VERSION,
             "slots": {
-                name: self.slots[name]
-                for name, slot in self.domain.slots.items()
-                if self.slots[name] != slot.initial or type(self.slots[name]) is not type(slot.initial)
+                name: slots[name]
+                for name, initial in self.domain.initial.items()
+                if slots[name] is not initial
+                and (slots[name] != initial or type(slots[name]) is not type(initial))
+                and name != REQUESTED_SLOT
             },
             "active_loop": None
             if loop is None

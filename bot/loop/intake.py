@@ -84,7 +84,7 @@ class Intake:
             return
         if any(len(event.thread) > THREAD_LIMIT for event in events):
             raise Malformed(f"a conversation's id is longer than {THREAD_LIMIT} characters")
-        now = self._clock.now()
+        now, loop = self._clock.now(), asyncio.get_running_loop()
         rows: list[Row] = [
             {
                 "channel": channel,
@@ -99,23 +99,23 @@ class Intake:
             }
             for event in events
         ]
-        of, began = (channel, account), asyncio.get_running_loop().time()
+        of, began = (channel, account), loop.time()
         self._admit(of, rows)
-        call = _Call(rows, asyncio.get_running_loop().create_future())
+        call = _Call(rows, loop.create_future())
         self._pending.add(of, call)
         self._total += len(rows)
         self._waiting[of] += len(rows)
-        self._of_lane.update(row["lane"] for row in rows)
+        for row in rows:
+            self._of_lane[row["lane"]] += 1
         if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
+            self._flushing = loop.create_task(self._flush())
+        patience = loop.call_later(ANSWERS_WITHIN, _give_up, call.done)
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN):
-                await call.done
-        except TimeoutError:
-            raise Overloaded from None
+            await call.done
+        finally:
+            patience.cancel()
         if self._figures:
-            seconds = asyncio.get_running_loop().time() - began
-            self._figures.accepted(channel, account, [row["dedupe_key"] for row in rows], seconds)
+            self._figures.accepted(channel, account, [row["dedupe_key"] for row in rows], loop.time() - began)
 
     def _admit(self, of: tuple[str, str], rows: list[Row]) -> None:
         """Raises Overloaded where the database is behind, or this sender has its share waiting."""
@@ -180,6 +180,11 @@ class Intake:
 
     async def _insert(self, rows: list[Row]) -> None:
         await self._database.write(lambda connection: insert_new(connection, rows))
+
+
+def _give_up(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_exception(Overloaded())
 
 
 def _bounded(key: str) -> str:

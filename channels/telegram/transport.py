@@ -9,10 +9,10 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import orjson
-from telegram import Bot
+from telegram import Bot, InputFile
 from telegram.error import NetworkError
 from telegram.request import BaseRequest, RequestData
 
@@ -45,7 +45,18 @@ class LeanBot(Bot):
 
     async def call(self, method: str, parameters: dict[str, Any], seconds: float) -> Any:
         """Call a Bot API method within `seconds`; parameters that are None are left out. Raises TelegramError."""
-        return await self._post(method, parameters, read_timeout=seconds)
+        if any(isinstance(value, InputFile) for value in parameters.values()):
+            return await self._post(method, parameters, read_timeout=seconds)
+        # What is plain JSON needs none of the objects that the library makes of each parameter.
+        plain = cast(RequestData, Plain({name: value for name, value in parameters.items() if value is not None}))
+        return await self.request.post(f"{self.base_url}/{method}", plain, read_timeout=seconds)
+
+
+class Plain(NamedTuple):
+    """Parameters without files, as far as `Transport` asks of the library's RequestData."""
+
+    parameters: dict[str, Any]
+    contains_files: bool = False
 
 
 class Transport(BaseRequest):
