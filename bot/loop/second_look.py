@@ -174,7 +174,7 @@ def _understood(closer: Closer, unseen: Sequence[_Unseen]) -> list[Understanding
     except Exception as error:
         if len(unseen) > 1:
             return [found for each in unseen for found in _understood(closer, [each])]
-        log.error("a case cannot be looked at again", case=unseen[0].id, error=type(error).__name__)
+        log.error("a case cannot be looked at again", case=unseen[0].case.id, error=type(error).__name__)
         return [None]
 
 
