@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 import pytest
 import structlog
+from argon2 import PasswordHasher
 from playwright.async_api import Browser
 from sqlalchemy import make_url
 from web_parts import Site, site
 
+from bot import content
+from bot.settings import ASSISTANT
+from bot.staff import passwords
+from nlu import model
+from nlu.rasa_data import TrainingData
 from storage.database import Database, open_database
 from storage.schema import upgrade
 
@@ -36,13 +44,50 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["EARFUL_ENCODERS"] = "false"  # seconds and 300 MiB a service; the tests that are about them say so
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium, for one test."""
+def pytest_collection_finish() -> None:
+    """What was imported stays: a tenth of the run's time went into looking whether it could be freed."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def costly_once() -> Iterator[None]:
+    """What ships is read once by a process, not by each of the hundreds of services that tests open; and a password is
+    hashed as cheaply as argon2id can."""
+    load, kept = content.load, model.kept
+    contents, models = cache(load), {}
+
+    def model_kept(data: TrainingData, cache_dir: Path) -> model.Model | None:
+        shipped = model.SHIPPED / f"nlu-{model.fingerprint(data)}.npz"
+        if not shipped.is_file():
+            return kept(data, cache_dir)
+        if shipped not in models:
+            models[shipped] = kept(data, cache_dir)
+        return models[shipped]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(content, "load", lambda directory: (contents if directory == ASSISTANT else load)(directory))
+        patch.setattr(model, "kept", model_kept)
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="session")
+async def started_browser() -> AsyncIterator[Browser]:
+    """Chromium and its driver, which take longer to start than most tests take."""
     from browser_parts import chromium
 
     async with chromium() as started:
         yield started
+
+
+@pytest.fixture
+async def browser(started_browser: Browser) -> AsyncIterator[Browser]:
+    """Chromium, for one test: its contexts know nothing of one another, and end with it."""
+    yield started_browser
+    for context in started_browser.contexts:
+        await context.close()
 
 
 @pytest.fixture(scope="session")
