@@ -19,6 +19,7 @@ from fleet_parts import (
     Customers,
     Fleet,
     Postgres,
+    Process,
     Proxy,
     RedisServer,
     check,
@@ -71,11 +72,16 @@ class Soak:
         return 20
 
     async def paused(self) -> int:
-        who = random.choice([self.store.process, self.wakes.process, self.house.running["worker-1"]])
-        assert who is not None
-        who.send(signal.SIGSTOP)
+        store, wakes, worker = self.store.process, self.wakes.process, self.house.running["worker-1"]
+        choices: list[list[Process | None]] = [[store, wakes], [store], [wakes], [worker]]
+        who = random.choice(choices)
+        for each in who:
+            assert each is not None
+            each.send(signal.SIGSTOP)
         await asyncio.sleep(PAUSED)
-        who.send(signal.SIGCONT)
+        for each in who:
+            assert each is not None
+            each.send(signal.SIGCONT)
         return 2  # what was under way for longer than a lease is unknown
 
     @property

@@ -51,6 +51,7 @@ from bot.loop.policy import Conversations, Understands
 from bot.loop.relationships import Relationships
 from bot.loop.relearning import Relearning
 from bot.loop.remedying import Remedying
+from bot.loop.retention import Kept, Retention
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
 from bot.loop.shares import Shares, lane_of_place
@@ -90,7 +91,7 @@ GONE = Capabilities(text_limit=4_000)
 """Of a channel that was taken out of the settings: its conversations still hear their timers; nothing is sent."""
 
 
-_IN_ONE = ("release", "assign", "files", "care")
+_IN_ONE = ("release", "assign", "files", "care", "retention")
 """What one process at a time does: two would be in each other's way."""
 
 running = at_work.running
@@ -342,6 +343,11 @@ def wire(
             lambda channel, account: adapters.get((channel, account)),
             router.changed,
             settings.attachment_limit,
+        ),
+        retention=Retention(
+            database,
+            clock,
+            Kept.days(settings.keep_messages_days, settings.keep_events_days, settings.keep_audit_days),
         ),
     )
 

@@ -17,6 +17,7 @@ from bot.actions.registry import executor
 from bot.engine import Engine
 from bot.errors import ContentError
 from bot.loop.polling import Polled
+from bot.loop.retention import Kept
 from bot.outgoing.mail import Mail
 from bot.settings import Settings, SettingsError
 from channels.http import Http
@@ -48,6 +49,7 @@ async def findings(settings: Settings) -> list[Finding]:
         _attempt("data", _folder, settings),
         _attempt("content", _content, settings),
         await _database(settings),
+        Finding("retention", "ok", _kept(settings)),
         *([await _redis(settings.redis_url)] if settings.redis_url else []),
         *await _channels(settings),
         await _mail(settings),
@@ -91,6 +93,12 @@ async def _database(settings: Settings) -> Finding:
         return Finding("database", "wrong", str(error))
     kind = "SQLite" if settings.database.startswith("sqlite") else "PostgreSQL"
     return Finding("database", "note" if _TABLES[how] else "ok", f"{kind}{', ' if _TABLES[how] else ''}{_TABLES[how]}")
+
+
+def _kept(settings: Settings) -> str:
+    kept = Kept.days(settings.keep_messages_days, settings.keep_events_days, settings.keep_audit_days)
+    long = {"messages and files": kept.messages, "events as they came": kept.events, "the audit": kept.audit}
+    return ", ".join(f"{what} {f'{each.days} days' if each else 'for ever'}" for what, each in long.items())
 
 
 def _not_made(settings: Settings) -> Path | None:

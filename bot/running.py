@@ -38,6 +38,9 @@ KNOWLEDGE = 2.0
 CARE = 60.0
 """Seconds between two looks at who is valuable, who may be lost and what to write them."""
 
+RETENTION = 60.0
+"""Seconds between two looks for what was kept for long enough, and for months that are to be prepared."""
+
 SWEEP = 5.0
 """Seconds between two sweeps for what was left behind."""
 
@@ -66,6 +69,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             "paging": _again(TICK, service.paging.page),
             "courier": service.courier.run(),
             "care": _again(CARE, _in_one(service, "care", service.caring.run_all)),
+            "retention": _again(RETENTION, _in_one(service, "retention", service.retention.look)),
             "relationships": _again(RELATIONSHIPS, service.relationships.run_due),
         }
         for name, adapter in polled(service.adapters).items():

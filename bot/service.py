@@ -29,6 +29,7 @@ from bot.loop.policy import Conversations
 from bot.loop.relationships import Relationships
 from bot.loop.relearning import Relearning
 from bot.loop.remedying import Remedying
+from bot.loop.retention import Retention
 from bot.loop.routing import Router
 from bot.loop.second_look import SecondLook
 from bot.loop.shares import Shares
@@ -84,6 +85,7 @@ class Service:
     figures: Figures
     library: Library
     fetching: Fetching
+    retention: Retention
     role: Role = "all"
     works: frozenset[str] = frozenset()
     """The tasks, by name, without which this process does not do its part."""

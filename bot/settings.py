@@ -58,6 +58,13 @@ class Settings(EngineSettings, OutgoingSettings):
     attachments_a_day: int = Field(
         2_000_000_000, ge=0, description="Bytes of files that all web visitors together may send in a day."
     )
+    keep_messages_days: int = Field(
+        0, ge=0, description="Days that messages and their files are kept; 0: for ever. What is open stays."
+    )
+    keep_events_days: int = Field(
+        90, ge=0, description="Days that events of platforms are kept as they came, 14 or more; 0: for ever."
+    )
+    keep_audit_days: int = Field(0, ge=0, description="Days that the audit is kept; 0: for ever.")
     encoders: bool = Field(True, description="Look twice at what the fast understanding leaves unsure.")
     text_limit: int = Field(4_000, ge=100, description="Characters of a customer's message that are understood.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")
@@ -91,6 +98,13 @@ class Settings(EngineSettings, OutgoingSettings):
     def _language(cls, value: str) -> str:
         if value not in ("zh", "en"):
             raise ValueError(f"'{value}' is not a language of the assistant: use zh or en")
+        return value
+
+    @field_validator("keep_events_days")
+    @classmethod
+    def _deduped(cls, value: int) -> int:
+        if 0 < value < 14:
+            raise ValueError("platforms may send an event again for two weeks: write 14 or more, or 0 for ever")
         return value
 
     @field_validator("public_url", "traces_url")

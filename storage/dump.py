@@ -35,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, IntegrityError
 
 from storage.database import Database
+from storage.months import prepare_for
 from storage.schema import HEAD, NewerSchema, upgrade, upgrade_to
 from storage.tables import attachment_parts, leases, metadata, notes, outbox
 from storage.types import UtcDateTime
@@ -192,6 +193,8 @@ def _insert(
         if any(key.column.table is table for key in column.foreign_keys):
             left += [(column, row["id"], row[column.name]) for row in values if row[column.name] is not None]
             values = [row | {column.name: None} for row in values]
+    if "id" in table.columns:
+        prepare_for(connection, table, (row["id"] for row in values))
     try:
         connection.execute(insert(table), values)
     except (IntegrityError, DataError) as error:

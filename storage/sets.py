@@ -17,6 +17,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     BindParameter,
+    Column,
     ColumnElement,
     Dialect,
     Text,
@@ -28,6 +29,14 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.type_api import TypeEngine
 from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import Boolean
+
+PARTITIONED = frozenset(("attempts", "outbox", "messages", "audit"))
+"""Tables that `storage.months` keeps by ranges of their ids."""
+
+
+def partitioned_by(column: ColumnElement[Any]) -> bool:
+    """Whether this column says in which partition a row is."""
+    return isinstance(column, Column) and column.primary_key and column.table.description in PARTITIONED
 
 
 class _Set(TypeDecorator[Iterable[Any]]):
@@ -45,7 +54,7 @@ class _Set(TypeDecorator[Iterable[Any]]):
 
     def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> Any:
         values = list(value or ())
-        return values if dialect.name == "postgresql" else orjson.dumps(values).decode()
+        return sorted(values) if dialect.name == "postgresql" else orjson.dumps(values).decode()
 
 
 class one_of(ColumnElement[bool]):
@@ -83,7 +92,12 @@ def other_than(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
 
 @compiles(one_of, "postgresql")
 def _postgresql(element: one_of, compiler: Any, **kw: Any) -> str:
-    return f"{compiler.process(element.column, **kw)} = ANY ({compiler.process(element.values, **kw)})"
+    column, values = compiler.process(element.column, **kw), compiler.process(element.values, **kw)
+    found = f"{column} = ANY ({values})"
+    if not partitioned_by(element.column):
+        return found
+    # Of an array PostgreSQL does not see in which partitions its values lie; of its ends, for it is sorted, it does.
+    return f"({found} AND {column} >= ({values})[1] AND {column} <= ({values})[cardinality({values})])"
 
 
 @compiles(one_of, "sqlite")

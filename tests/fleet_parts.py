@@ -271,8 +271,26 @@ class Fleet:
         wanted = [self.running.pop(name) for name in names or list(self.running)]
         for process in wanted:
             process.send(signal.SIGCONT)
-        codes = await asyncio.gather(*(process.end(signal.SIGTERM, 30) for process in wanted))
+        codes = await asyncio.gather(*(process.end(signal.SIGTERM, 90) for process in wanted))
         assert set(codes) <= {0}, codes
+
+
+def wrong_clock(place: Path) -> Path:
+    """A file of seconds. Processes that find its folder on their PYTHONPATH add them to their clock at each look."""
+    folder = place / "clock"
+    folder.mkdir(mode=0o755)
+    jump = folder / "seconds"
+    jump.write_text("0")
+    (folder / "sitecustomize.py").write_text(
+        "from datetime import UTC, datetime, timedelta\n"
+        "from pathlib import Path\n"
+        "from bot.clock import SystemClock\n"
+        f"SECONDS = Path({str(jump)!r})\n"
+        "def now(self):\n"
+        "    return datetime.now(UTC) + timedelta(seconds=int(SECONDS.read_text() or 0))\n"
+        "SystemClock.now = now\n"
+    )
+    return jump
 
 
 class Customers:

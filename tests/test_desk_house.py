@@ -45,7 +45,9 @@ async def test_the_rules_are_shown_as_they_are(place: Place) -> None:
     assert days == sorted(days)
     assert all(day >= "2026-03-05" for day in days)
     assert bool(days) == any(day >= START.date() for day in place.service.content.calendar.special)
-    assert "Nothing expires by itself" in shown
+    kept = shown.partition('id="retention"')[2]
+    for words in ("for ever", "90 days", "EARFUL_KEEP_MESSAGES_DAYS", "stays, however old", "delivered: 7 days"):
+        assert words in kept
     assert "EARFUL_ATTACHMENT_LIMIT" in shown
 
 

@@ -16,14 +16,16 @@ import yaml
 from aiohttp import web
 from loop_parts import Rig
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from sqlalchemy import insert
 from structlog.testing import capture_logs
-from web_parts import Site, site
+from web_parts import START, Site, site
 
 from bot.loop import figures
 from bot.loop.figures import Figures
 from bot.loop.turn import Turns
 from bot.tracing import Collector
 from storage.database import Database
+from storage.tables import posts
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -65,12 +67,25 @@ async def place(sqlite: Database) -> AsyncIterator[Site]:
         yield made
 
 
+_DEAD_POST = insert(posts).values(
+    **dict.fromkeys(("at", "since", "next_at"), START),
+    address="a@example.com",
+    key="k",
+    kind="page",
+    data={},
+    state="dead",
+)
+
+
 @pytest.mark.parametrize("file", ["grafana.json", "alerts.yml"])
 async def test_dashboard_and_alerts_ask_for_figures_that_there_are(place: Site, file: str) -> None:
     """A figure renamed would leave a panel empty, and an alert silent, without anybody noticing."""
     guest = await place.guest()
     await guest.say("a person please")
     place.service.figures.dead["web"] += 1
+    place.service.courier.counts["webhook", "failed"] += 1
+    await place.service.database.write(lambda link: link.execute(_DEAD_POST).rowcount)
+    place.service.retention.gone["messages"] += 1
     place.service.count("hook_refused.web")
     await guest.ws.send_json({"type": "text", "id": "A" * 22, "text": "unread"})
     await guest.read("ack")

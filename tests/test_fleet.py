@@ -25,6 +25,7 @@ from fleet_parts import (
     postgres,
     redis,
     settled,
+    wrong_clock,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,6 +44,8 @@ class House:
     fleet: Fleet
     customers: Customers
     telegram: FakeTelegram
+    jump: Path
+    """Holds by how many seconds the clocks of worker-1 and the gateway are wrong."""
     lost: int = 0
     """Senders that died, or lost the database, so far: each may leave what it had in flight unknown."""
     rng: random.Random = field(default_factory=lambda: random.Random(4))
@@ -71,9 +74,11 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         await to_wakes.start()
         wakes_url = f"redis://127.0.0.1:{to_wakes.port}/0"
         async with fleet(place, telegram.url, store.url(to_store.port), wakes_url) as made:
+            jump = wrong_clock(place)
+            made.code |= dict.fromkeys(("gateway", "worker-1"), Path(f"{jump.parent}:{Path(__file__).parents[1]}"))
             await made.start("gateway", "worker-1", "worker-2")  # at once: one of them migrates
             customers = Customers(telegram, [made.ports["gateway"]], random.Random(1), CHATS)
-            yield House(store, wakes, to_store, to_wakes, made, customers, telegram)
+            yield House(store, wakes, to_store, to_wakes, made, customers, telegram, jump)
             await made.stop()
         await to_store.stop()
         await to_wakes.stop()
@@ -133,17 +138,31 @@ async def test_a_redis_that_is_flushed_and_killed_changes_nothing(house: House) 
     await house.during(fault)
 
 
-@pytest.mark.parametrize("who", ["postgres", "redis", "worker-2"])
+@pytest.mark.parametrize("who", ["postgres and redis", "redis", "worker-2"])
 async def test_whoever_is_paused_goes_on_where_it_was(house: House, who: str) -> None:
-    """For two seconds here; for longer in `make soak`."""
+    """For two seconds here; for thirty in `make soak`."""
 
     async def fault() -> None:
-        paused = {"postgres": house.store.process, "redis": house.wakes.process}.get(who) or house.fleet.running[who]
-        paused.send(signal.SIGSTOP)
+        named = {"postgres": house.store.process, "redis": house.wakes.process} | house.fleet.running
+        paused = [process for each in who.split(" and ") if (process := named[each]) is not None]
+        for process in paused:
+            process.send(signal.SIGSTOP)
         await asyncio.sleep(2)
-        paused.send(signal.SIGCONT)
+        for process in paused:
+            process.send(signal.SIGCONT)
 
     await house.during(fault)
+
+
+async def test_a_clock_that_jumps_loses_nothing_and_is_believed_by_nobody_else(house: House) -> None:
+    """A day ahead, then two days back, of one worker and of the gateway, while the other worker's stands right."""
+
+    async def fault() -> None:
+        for hours in (24, -48, 0):
+            house.jump.write_text(str(3_600 * hours))
+            await asyncio.sleep(0.5)
+
+    await house.during(fault, each=8)
 
 
 async def test_a_rolling_restart_drops_nothing(house: House) -> None:

@@ -26,6 +26,7 @@ from channels.base import (
     Outgoing,
     Rejected,
     RetryAfter,
+    Sent,
     Unavailable,
 )
 from storage import tables
@@ -422,6 +423,30 @@ def test_no_account_is_written_to_faster_than_its_platform_allows(steps: list[tu
             sent.append(now)
     for at in sent:
         assert sum(at <= other < at + timedelta(seconds=1) for other in sent) <= 22
+
+
+async def test_receipts_come_in_any_order_and_before_our_own_result(database: Database) -> None:
+    """What became of a message only goes forward; a receipt that is faster than our commit is kept, and one of another
+    message is not taken for it."""
+    rig = Rig(database)
+    send = rig.adapter.send
+
+    async def receipts(*told: tuple[str, str]) -> None:
+        await rig.turns.act("chat:memory:a:t", lambda _, effects: effects.receipts.extend(told))
+
+    async def slow(outgoing: Outgoing) -> Sent:
+        sent = await send(outgoing)
+        early = {"p1": [("p1", "sent"), ("p1", "delivered")], "p2": [("p0", "failed")]}
+        await receipts(*early.get(sent.reference or "", []))
+        return sent
+
+    rig.adapter.send = slow  # type: ignore[method-assign] # on its way the platform already tells
+    await rig.hear("1", "2", "3")
+    await rig.settle()
+    await receipts(("p1", "sent"), ("p3", "read"), ("p3", "delivered"))
+    statement = select(tables.outbox.c.reference, tables.outbox.c.receipt).order_by(tables.outbox.c.id)
+    found = await database.read(lambda connection: [tuple(row) for row in connection.execute(statement)])
+    assert found == [("p1", "delivered"), ("p2", None), ("p3", "read")]
 
 
 @given(st.text(max_size=400), st.integers(5, 60), st.booleans())

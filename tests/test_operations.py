@@ -47,7 +47,8 @@ async def fresh(database: Database, tmp_path: Path, postgres_server: str) -> str
 
 
 async def test_backup_restore_and_upgrade_as_the_page_says(database: Database, tmp_path: Path, fresh: str) -> None:
-    """Dump, restore into an empty database of the other kind, check it, upgrade it, and it is all there."""
+    """Dump, restore into an empty database of the other kind, check it, upgrade it: it is all there, and goes on. What
+    came before is known by its key."""
     rig = Rig(database)
     await rig.hear("one", "two")
     await rig.settle()
@@ -61,4 +62,8 @@ async def test_backup_restore_and_upgrade_as_the_page_says(database: Database, t
     statement = select(func.count()).select_from(tables.messages)
     for each in (database, restored):
         assert await each.read(lambda connection: connection.execute(statement).scalar_one()) == 4
+    resumed = Rig(restored)
+    await resumed.hear("one", "three")
+    await resumed.settle()
+    assert resumed.adapter.texts() == ["echo three"]
     await restored.close()

@@ -78,12 +78,12 @@ if OLDER is not None:
             await house.stop("worker-old")
             await house.start("worker-old")
             before = customers.said
-            await until(lambda: _more(customers, before + 40), 60, "both versions take in")
+            await until(lambda: _more(customers, before + 40), 150, "both versions take in")
             customers.ports.remove(house.ports["gateway-old"])  # as a balancer does
             await house.stop(*OLD)
             done.set()
-            await asyncio.wait_for(writing, 60)
-            await settled(store.url())
+            await asyncio.wait_for(writing, 150)
+            await settled(store.url(), 150)
             await check(store.url(), customers, telegram, unknown=0)
             said = [line for name in (*OLD, *NEW) for line in house.said(name).splitlines()]
             assert [line for line in said if not line.startswith("Stopping:")] == []

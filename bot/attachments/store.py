@@ -27,6 +27,9 @@ PART = 256 << 10
 FORGOTTEN = timedelta(days=1)
 """What was sent up and stands in no message by then is thrown away."""
 
+OLDER = 20
+"""Files of a page: their bytes go with them, in one transaction."""
+
 _a = attachments.c
 
 
@@ -148,6 +151,17 @@ def sent_up(connection: Connection, since: datetime) -> int:
 def erase(connection: Connection, lanes: Sequence[str]) -> int:
     """Everything that was sent in these conversations goes; how many files. Part of a unit of work."""
     ids = list(connection.execute(select(_a.id).where(one_of(_a.lane, "lanes")), {"lanes": list(lanes)}).scalars())
+    return _drop(connection, ids)
+
+
+def older(connection: Connection, before: datetime, after: int) -> Sequence[Any]:
+    """Files, by id and lane, that stood in a message before then: a page of OLDER, of ids after this one."""
+    statement = select(_a.id, _a.lane).where(_a.created_at < before, _a.id > after, _a.state.in_(["said", "lost"]))
+    return connection.execute(statement.order_by(_a.id).limit(OLDER)).all()
+
+
+def remove(connection: Connection, ids: Sequence[int]) -> int:
+    """These files go; how many there were. Part of a unit of work."""
     return _drop(connection, ids)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, case, insert, select, update
 
 from bot.cases import groups
 from bot.loop.effects import CANCEL_TIMER, SET_TIMER, Effects
@@ -25,14 +25,36 @@ _DEAD = (
     .values(state="dead", reason=bindparam("why"))
 )
 _CANCEL = CANCEL_TIMER.where(timers.c.subject == bindparam("about"), timers.c.kind == bindparam("what"))
+_FURTHER = {"sent": 1, "delivered": 2, "failed": 2, "read": 3}
+"""Receipts come in any order, and only go forward."""
+_other = outbox.alias()
 _RECEIPT = (
     update(outbox)
     .where(
         outbox.c.channel == bindparam("on"),
         outbox.c.account == bindparam("of"),
         outbox.c.reference == bindparam("named"),
+        case(_FURTHER, value=outbox.c.receipt, else_=0) < bindparam("further", type_=Integer),
     )
     .values(receipt=bindparam("status"))
+)
+# It may come before our own result is committed: of an address one message at a time is under way.
+_EARLY = (
+    update(outbox)
+    .where(
+        outbox.c.place == bindparam("at"),
+        among(outbox.c.state, "queued", "sending"),
+        outbox.c.state == "sending",
+        outbox.c.reference.is_(None),
+        ~select(_other.c.id)
+        .where(
+            _other.c.channel == bindparam("on"),
+            _other.c.account == bindparam("of"),
+            _other.c.reference == bindparam("named"),
+        )
+        .exists(),
+    )
+    .values(receipt=bindparam("status"), reference=bindparam("named"))
 )
 
 _RERATE = (
@@ -62,10 +84,12 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
         groups.gather(connection, new)
     receipts = [
         {"on": effects.state.channel, "of": effects.state.account, "named": reference, "status": status}
+        | {"further": _FURTHER[status], "at": f"{effects.state.channel}:{effects.state.account}:{effects.state.thread}"}
         for effects in batch
         for reference, status in effects.receipts
     ]
     if receipts:
+        connection.execute(_EARLY, receipts)
         connection.execute(_RECEIPT, receipts)
     done = sorted(row for effects in batch for row in effects.done)
     if done and as_prepared(_DONE, connection.dialect).count(connection, {"ids": done}) != len(done):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Float, Integer, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Float, Integer, Select, bindparam, case, func, or_, select, update
 
 from bot.loop.events import Undelivered, encode
 from bot.loop.intake import insert_new
@@ -206,6 +206,7 @@ _RECORD = (
         state=bindparam("to"),
         reason=bindparam("why"),
         reference=bindparam("named"),
+        receipt=case((outbox.c.reference == bindparam("named"), outbox.c.receipt)),  # it may have come before us
         not_before=bindparam("wait"),
         finished_at=bindparam("when"),
         attempts=outbox.c.attempts - bindparam("back", type_=Integer),

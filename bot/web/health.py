@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select, text
 
 from bot.loop.figures import BOUNDS
+from bot.outgoing import posts
 from bot.service import SERVICE, Service
 from bot.web.limits import LIMITS
 from bot.web.server import CLOSING
@@ -95,6 +97,7 @@ class _Waiting:
     inbox: _Oldest
     outbox: _Oldest
     owners: Mapping[str, int]
+    posts: Mapping[tuple[str, str], int]
 
 
 def _waiting(connection: Connection) -> _Waiting:
@@ -114,8 +117,17 @@ def _waiting(connection: Connection) -> _Waiting:
     return _Waiting(
         inbox=oldest(inbox.c.channel, inbox.c.received_at, unread),
         outbox=oldest(outbox.c.channel, outbox.c.created_at, among(outbox.c.state, "queued", "sending")),
+        posts=_posts(connection),
         owners=counted(conversations.c.owner, other_than(conversations.c.owner, "bot")),
     )
+
+
+def _posts(connection: Connection) -> Mapping[tuple[str, str], int]:
+    found: Counter[tuple[str, str]] = Counter()
+    for receiver, states in posts.counts(connection).items():
+        for state, number in states.items():
+            found["mail" if receiver is None else "webhook", state] += number
+    return found
 
 
 class _Figures(Collector):
@@ -138,6 +150,19 @@ def _counted(service: Service, sockets: int) -> Iterable[Metric]:
     for (outcome, channel), number in sorted(service.delivery.counts.items()):
         sends.add_metric([outcome, channel], number)
     yield sends
+    made = CounterMetricFamily("earful_posts", "Attempts at webhooks and mail, by outcome.", labels=["way", "outcome"])
+    for (way, outcome), number in sorted(service.courier.counts.items()):
+        made.add_metric([way, outcome], number)
+    yield made
+    expired = CounterMetricFamily(
+        "earful_expired", "Rows that were kept for long enough and are gone.", labels=["what"]
+    )
+    for what, number in sorted(service.retention.gone.items()):
+        expired.add_metric([what], number)
+    yield expired
+    done = "When all that was due had last gone (0: not since this process started; one does it for all)."
+    at = service.retention.done_at
+    yield GaugeMetricFamily("earful_retention_done_timestamp_seconds", done, at.timestamp() if at else 0)
     dead = CounterMetricFamily("earful_dead_letters", "Events given up after several attempts.", labels=["channel"])
     for channel, number in sorted(service.figures.dead.items()):
         dead.add_metric([channel], number)
@@ -174,6 +199,12 @@ def _stored(waiting: _Waiting, now: datetime) -> Iterable[Metric]:
             age.add_metric([channel], max(0.0, (now - since).total_seconds()))
         yield count
         yield age
+    held = GaugeMetricFamily(
+        "earful_posts_held", "Webhook calls and mail, waiting or given up.", labels=["way", "state"]
+    )
+    for (way, state), number in sorted(waiting.posts.items()):
+        held.add_metric([way, state], number)
+    yield held
     people = "Conversations in the queue or with an agent."
     family = GaugeMetricFamily("earful_conversations_with_people", people, labels=["owner"])
     for owner, number in sorted(waiting.owners.items()):
