@@ -1,7 +1,8 @@
 """`python -m bench.history`: what a message costs with little and with much on file, in turn, in one run.
 
-A conversation on file is four messages in and six out of them, their inbox and outbox rows and attempts; every fourth
-has a closed case with its timeline and deadlines. With --shared on PostgreSQL and Redis, a gateway and a worker.
+A conversation on file is of a month of the last twelve: four messages in and six out, their inbox and outbox rows and
+attempts; every fourth has a closed case with its timeline and deadlines. With --shared on PostgreSQL and Redis, a
+gateway and a worker.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ from bench.process import earful
 from bench.talk import Figures, Load
 from storage import tables
 from storage.database import Database, open_database
+from storage.months import first_id, prepare
 from storage.schema import upgrade
 
-WHEN = datetime(2026, 3, 2, 2, tzinfo=UTC)
+MONTHS = 12
+"""Over which the history spreads."""
 SAID, HEARD, SENT = 10, 4, 5
 """Messages of a conversation, inbox rows, outbox rows."""
 AT_ONCE = 64
@@ -137,6 +140,7 @@ class _Shared(_House):
         base = f"http://127.0.0.1:{await self.load.platform()}"
         rates = {"rate": "1000000.0", "rate_per_chat": "1000.0"}
         self._fleet = await self._stack.enter_async_context(fleet(place, base, store.url(), wakes.url, **rates))
+        self._fleet.environment["EARFUL_KEEP_EVENTS_DAYS"] = "0"
         await self._fleet.start("gateway", "worker-0")
         self.port = self._fleet.ports["gateway"]
         await self.load.drive(self.port, 4, 1.0)
@@ -160,17 +164,23 @@ async def _filled(url: str, size: int) -> int:
     database = open_database(url)
     await upgrade(database)
     began = time.perf_counter()
-    for first in range(1, size + 1, SLICE):
-        last = min(first + SLICE - 1, size)
-        await database.write(lambda connection, a=first, z=last: _fill(connection, a, z))  # type: ignore[misc]
+    for month in range(MONTHS):
+        upto = size * (month + 1) // MONTHS
+        when = datetime.now(UTC) - timedelta(days=30 * (MONTHS - 1 - month) + 1)
+        await database.write(lambda connection, at=when: prepare(connection, at))  # type: ignore[misc]
+        for first in range(size * month // MONTHS + 1, upto + 1, SLICE):
+            last = min(first + SLICE - 1, upto)
+            await database.write_slowly(lambda connection, a=first, z=last, at=when: _fill(connection, a, z, at))  # type: ignore[misc]
     disk = await _settled(database)
     await database.close()
     print(f"{size:,} conversations on file after {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return disk
 
 
-def _fill(connection: Connection, first: int, last: int) -> None:
-    """Conversations first to last, a statement a table."""
+def _fill(connection: Connection, first: int, last: int, when: datetime) -> None:
+    """Conversations first to last, all of one month, a statement a table."""
+    own = first_id(when) if connection.dialect.name == "postgresql" else 0
+    month: ColumnElement[Any] = literal_column(str(own))
     if connection.dialect.name == "postgresql":
         connection.execute(text("set local synchronous_commit = off"))
         numbers = f"generate_series({first}, {last}) as n(i)"
@@ -184,11 +194,11 @@ def _fill(connection: Connection, first: int, last: int) -> None:
     thread = _words("h", i)
     place = {"channel": "telegram", "account": "main"}
     tracker: dict[str, Any] = {"version": 1, "slots": {"language": "zh"}, "active_loop": None, "requested_slot": None}
-    tracker |= {"latest_action": "action_listen", "heard_at": WHEN.isoformat(), "turn": 4}
+    tracker |= {"latest_action": "action_listen", "heard_at": when.isoformat(), "turn": 4}
     event: dict[str, Any] = {"type": "text", "text": "快递三天没到,客服也不理我", "thread": "9", "dedupe_key": "1"}
     one = f"from {numbers}"
-    _rows(connection, tables.contacts, one, {"id": i, "name": _words("P", i), "language": "zh", "created_at": WHEN})
-    _rows(connection, tables.addresses, one, {"id": i, "contact_id": i, **place, "address": thread, "created_at": WHEN})
+    _rows(connection, tables.contacts, one, {"id": i, "name": _words("P", i), "language": "zh", "created_at": when})
+    _rows(connection, tables.addresses, one, {"id": i, "contact_id": i, **place, "address": thread, "created_at": when})
     talk: dict[str, Any] = {
         "id": i,
         "lane": _words("chat:telegram:main:h", i),
@@ -196,36 +206,36 @@ def _fill(connection: Connection, first: int, last: int) -> None:
         "thread": thread,
         "contact_id": i,
     }
-    talk |= {"address_id": i, "language": "zh", "tracker": tracker, "created_at": WHEN, "active_at": WHEN}
+    talk |= {"address_id": i, "language": "zh", "tracker": tracker, "created_at": when, "active_at": when}
     _rows(connection, tables.conversations, one, talk)
     heard: dict[str, Any] = {
         **place,
         "dedupe_key": _words("h", i * HEARD + k),
         "lane": _words("chat:telegram:main:h", i),
     }
-    heard |= {"event": event, "state": "done", "received_at": WHEN}
+    heard |= {"event": event, "state": "done", "received_at": when}
     _rows(connection, tables.inbox, f"{one}, {parts.format(HEARD - 1)}", heard)
     said: dict[str, Any] = {
-        "id": i * SAID + k,
+        "id": month + i * SAID + k,
         "conversation_id": i,
         "author": "customer",
         "text": "快递三天没到,客服也不理我",
-        "created_at": WHEN,
+        "created_at": when,
     }
     _rows(connection, tables.messages, f"{one}, {parts.format(SAID - 1)}", said)
     sent: dict[str, Any] = {
-        "id": i * SENT + k,
+        "id": month + i * SENT + k,
         "conversation_id": i,
-        "message_id": i * SAID + k,
+        "message_id": month + i * SAID + k,
         **place,
         "address": thread,
     }
     sent |= {"place": _words("telegram:main:h", i), "kind": "reply", "form": "text", "owner_epoch": 0, "state": "sent"}
-    sent |= {"text": "很抱歉,我们记下了", "attempts": 1, "not_before": WHEN, "reference": _words("h", i * SENT + k)}
+    sent |= {"text": "很抱歉,我们记下了", "attempts": 1, "not_before": when, "reference": _words("h", i * SENT + k)}
     _rows(
-        connection, tables.outbox, f"{one}, {parts.format(SENT - 1)}", sent | {"created_at": WHEN, "finished_at": WHEN}
+        connection, tables.outbox, f"{one}, {parts.format(SENT - 1)}", sent | {"created_at": when, "finished_at": when}
     )
-    tried: dict[str, Any] = {"outbox_id": i * SENT + k, "at": WHEN, "outcome": "sent", "milliseconds": 1.5}
+    tried: dict[str, Any] = {"outbox_id": month + i * SENT + k, "at": when, "outcome": "sent", "milliseconds": 1.5}
     _rows(connection, tables.attempts, f"{one}, {parts.format(SENT - 1)}", tried)
     fourth = f"{one} where i % 4 = 0"
     case: dict[str, Any] = {
@@ -237,18 +247,18 @@ def _fill(connection: Connection, first: int, last: int) -> None:
         "title": "没到",
     }
     case |= {"nature": ["logistics"], "aspect": ["delay"], "urgency": "normal", "department": "logistics", "fields": {}}
-    case |= {"language": "zh", "opened_at": WHEN, "respond_by": WHEN, "closed_at": WHEN, "looked_at": WHEN}
+    case |= {"language": "zh", "opened_at": when, "respond_by": when, "closed_at": when, "looked_at": when}
     _rows(connection, tables.cases, fourth, case | {"topic": "logistics:delay"})
-    moved: dict[str, Any] = {"case_id": i, "at": WHEN, "actor": "bot", "kind": "moved", "to_state": "closed"}
+    moved: dict[str, Any] = {"case_id": i, "at": when, "actor": "bot", "kind": "moved", "to_state": "closed"}
     _rows(connection, tables.case_events, f"{one}, {parts.format(2)} where i % 4 = 0", moved)
     clock: dict[str, Any] = {
         "case_id": i,
         "kind": "first_response",
         "counted": "office",
         "state": "met",
-        "started_at": WHEN,
+        "started_at": when,
     }
-    clock |= {"warn_at": WHEN, "due_at": WHEN, "ended_at": WHEN, "counted_from": WHEN}
+    clock |= {"warn_at": when, "due_at": when, "ended_at": when, "counted_from": when}
     _rows(connection, tables.deadlines, fourth, clock)
 
 

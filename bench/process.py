@@ -47,6 +47,7 @@ def earful(place: Path, platform_port: int, core: int | None) -> Iterator[Server
     unwanted = ("EARFUL_", "PYTHONDONTWRITEBYTECODE")  # an installed program is compiled once
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment |= {"EARFUL_DATA_DIR": str(place / "data"), "EARFUL_ADMIN_PASSWORD": "bench-password-only"}
+    environment["EARFUL_KEEP_EVENTS_DAYS"] = "0"  # a history that is filled in stays
     command = [str(Path(sys.executable).parent / "earful"), "--config", str(config), "serve", "--port", "0"]
     begun = time.perf_counter()
     process = subprocess.Popen(command, env=environment, cwd=place, stdout=subprocess.PIPE, text=True)

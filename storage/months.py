@@ -166,10 +166,13 @@ def _kept(table: Table, keep: str) -> str:
 def _drop(connection: Connection, table: Table, month: Month, before: datetime, kept: str) -> int | None:
     name, spare = month.name, f"{month.name}_kept"
     # By the rows' own time as well: ids may have gone on in an old month while nobody looked.
+    last = text(f"select {_TIMES[table.name]} from {name} order by id desc limit 1")  # noqa: S608
+    if (at := connection.execute(last).scalar()) is not None and at >= before:
+        return None
     newest = text(f"select count(*), max({_TIMES[table.name]}) from {name}")  # noqa: S608
     connection.execute(text(f"lock table only {name} in share mode"))
-    rows, last = connection.execute(newest).one()
-    if last is not None and last >= before:
+    rows, at = connection.execute(newest).one()
+    if at is not None and at >= before:
         return None
     if rows and not connection.execute(text(f"select 1 from {name} where not ({kept}) limit 1")).first():  # noqa: S608
         return None

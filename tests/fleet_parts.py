@@ -216,15 +216,15 @@ class Fleet:
 
     def __init__(self, place: Path, api_base: str, database: str, redis: str | None = None, **settings: Any) -> None:
         self._place = place
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("EARFUL_")}
-        self._environment |= {
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("EARFUL_")}
+        self.environment |= {
             "EARFUL_ENCODERS": "false",
             "EARFUL_ADMIN_PASSWORD": "of-no-importance-here",
             "EARFUL_SECRET": SHARED_SECRET,
             "EARFUL_DATABASE_URL": database,
         }
         if redis:
-            self._environment["EARFUL_REDIS_URL"] = redis
+            self.environment["EARFUL_REDIS_URL"] = redis
         lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
         (place / "earful.toml").write_text(
             f'log_level = "error"\n[channels.telegram.main]\ntoken = "{TOKEN}"\nsecret_token = "{SECRET}"\n'
@@ -249,7 +249,7 @@ class Fleet:
             "--port",
             str(port),
             cwd=self._place,
-            env=self._environment | ({"PYTHONPATH": str(self.code[name])} if name in self.code else {}),
+            env=self.environment | ({"PYTHONPATH": str(self.code[name])} if name in self.code else {}),
             stdout=asyncio.subprocess.PIPE,
             stderr=(self._place / f"{name}.txt").open("ab"),
         )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from bot.attachments import store
 from bot.attachments.kinds import taken
-from bot.loop.retention import Kept, Retention
+from bot.loop.retention import REST, Kept, Retention
 from bot.loop.state import _MESSAGES
 from storage import expiring, months, tables
 from storage.database import Database, PostgreSQL, open_database
@@ -133,6 +133,7 @@ async def test_what_is_due_goes_and_what_is_open_or_young_stays(database: Databa
     assert await rig.retention.look() == 0
     closed = update(tables.cases).values(state="closed")
     await rig.work(closed, update(tables.conversations).values(owner="bot", queued_at=None))
+    rig.clock.advance(REST)
     await rig.retention.look()
     assert await rig.texts() == ["asked again", "echo asked again"]
     assert (await rig.count(tables.corrections), await rig.count(tables.attachments)) == (0, 0)

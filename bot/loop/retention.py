@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 BATCHES = 40
 """Of a look, so that a large backlog does not keep anybody waiting."""
+REST = timedelta(hours=1)
+"""After all that was due had gone."""
 DEDUPED = timedelta(days=14)
 """Platforms send an event again for so long: until then its key is known, whatever is set."""
 
@@ -64,6 +66,8 @@ class Retention:
         """Make room for what comes, and let go what is due. The number of rows that went."""
         now = self._clock.now()
         await self._database.write(lambda connection: months.prepare(connection, now))
+        if self.done_at is not None and abs(now - self.done_at) < REST:
+            return 0
         # A clock that ran ahead is believed by nobody else: nothing goes before its time by the database's own.
         seconds = await self._database.read(lambda connection: connection.execute(select(database_now())).scalar_one())
         now = min(now, datetime.fromtimestamp(seconds, UTC))
