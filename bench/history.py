@@ -33,8 +33,8 @@ from storage.schema import upgrade
 
 MONTHS = 12
 """Over which the history spreads."""
-SAID, HEARD, SENT = 10, 4, 5
-"""Messages of a conversation, inbox rows, outbox rows."""
+SAID = 10
+"""Messages of a conversation; of ten, four have an inbox row and five an outbox row."""
 AT_ONCE = 64
 SLICE = 50_000
 """Conversations that are filled in with one statement a table."""
@@ -43,18 +43,21 @@ SLICE = 50_000
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.history")
     parser.add_argument("--conversations", type=int, nargs=2, default=[10_000, 100_000], metavar=("FEW", "MANY"))
+    parser.add_argument("--messages", type=int, default=SAID, help="of a conversation on file")
     parser.add_argument("--seconds", type=float, default=6.0, help="each time")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shared", action="store_true", help="PostgreSQL and Redis")
     given = parser.parse_args()
-    asyncio.run(measured(given.conversations, given.seconds, given.rounds, shared=given.shared))
+    asyncio.run(measured(given.conversations, given.messages, given.seconds, given.rounds, shared=given.shared))
 
 
-async def measured(sizes: list[int], seconds: float, rounds: int, *, shared: bool) -> None:
+async def measured(sizes: list[int], said: int, seconds: float, rounds: int, *, shared: bool) -> None:
     """The same talk with each size on file, one after the other, as often as told."""
     costs: dict[int, list[float]] = {size: [] for size in sizes}
     async with AsyncExitStack() as stack:
-        houses = [await stack.enter_async_context(_Shared(size) if shared else _Alone(size)) for size in sizes]
+        houses = [
+            await stack.enter_async_context(_Shared(size, said) if shared else _Alone(size, said)) for size in sizes
+        ]
         print(
             "| conversations | messages on file | MiB on disk | messages/s | accept p50/p99 ms | reply p50/p99 ms |",
             end="",
@@ -77,7 +80,7 @@ def _row(house: _House, figures: Figures, cost: float) -> str:
     times = [
         "/".join(f"{quantile(of, share):.1f}" for share in (0.5, 0.99)) for of in (figures.accepted, figures.replied)
     ]
-    size = f"{house.size:,}", f"{SAID * house.size:,}", f"{house.disk / 2**20:.0f}"
+    size = f"{house.size:,}", f"{house.said * house.size:,}", f"{house.disk / 2**20:.0f}"
     cells = (*size, f"{figures.per_second:.0f}", *times, f"{cost:.0f}", house.memory(), figures.wrong)
     return f"| {' | '.join(map(str, cells))} |"
 
@@ -88,8 +91,9 @@ class _House(ABC):
     port: int
     disk: int
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, said: int) -> None:
         self.size = size
+        self.said = said
         self.load = Load()
         self._stack = AsyncExitStack()
 
@@ -112,7 +116,7 @@ class _Alone(_House):
         place = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         path = place / "data" / "earful.db"
         path.parent.mkdir()
-        await _filled(f"sqlite:///{path}", self.size)
+        await _filled(f"sqlite:///{path}", self.size, self.said)
         self.disk = path.stat().st_size
         self._server = self._stack.enter_context(earful(place, await self.load.platform(), None))
         self.port = self._server.port
@@ -136,7 +140,7 @@ class _Shared(_House):
         place.chmod(0o755)  # noqa: ASYNC240
         store = await self._stack.enter_async_context(postgres(place, durable=True))
         wakes = await self._stack.enter_async_context(redis(place))
-        self.disk = await _filled(store.url(), self.size)
+        self.disk = await _filled(store.url(), self.size, self.said)
         base = f"http://127.0.0.1:{await self.load.platform()}"
         rates = {"rate": "1000000.0", "rate_per_chat": "1000.0"}
         self._fleet = await self._stack.enter_async_context(fleet(place, base, store.url(), wakes.url, **rates))
@@ -159,7 +163,7 @@ class _Shared(_House):
 # ---- the history ----
 
 
-async def _filled(url: str, size: int) -> int:
+async def _filled(url: str, size: int, said: int) -> int:
     """A database with so many conversations on file; its bytes on PostgreSQL."""
     database = open_database(url)
     await upgrade(database)
@@ -170,15 +174,16 @@ async def _filled(url: str, size: int) -> int:
         await database.write(lambda connection, at=when: prepare(connection, at))  # type: ignore[misc]
         for first in range(size * month // MONTHS + 1, upto + 1, SLICE):
             last = min(first + SLICE - 1, upto)
-            await database.write_slowly(lambda connection, a=first, z=last, at=when: _fill(connection, a, z, at))  # type: ignore[misc]
+            await database.write_slowly(lambda connection, a=first, z=last, at=when: _fill(connection, a, z, at, said))  # type: ignore[misc]
     disk = await _settled(database)
     await database.close()
     print(f"{size:,} conversations on file after {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return disk
 
 
-def _fill(connection: Connection, first: int, last: int, when: datetime) -> None:
+def _fill(connection: Connection, first: int, last: int, when: datetime, messages: int) -> None:
     """Conversations first to last, all of one month, a statement a table."""
+    heards, sents = max(1, messages * 4 // 10), max(1, messages // 2)
     own = first_id(when) if connection.dialect.name == "postgresql" else 0
     month: ColumnElement[Any] = literal_column(str(own))
     if connection.dialect.name == "postgresql":
@@ -210,33 +215,33 @@ def _fill(connection: Connection, first: int, last: int, when: datetime) -> None
     _rows(connection, tables.conversations, one, talk)
     heard: dict[str, Any] = {
         **place,
-        "dedupe_key": _words("h", i * HEARD + k),
+        "dedupe_key": _words("h", i * heards + k),
         "lane": _words("chat:telegram:main:h", i),
     }
     heard |= {"event": event, "state": "done", "received_at": when}
-    _rows(connection, tables.inbox, f"{one}, {parts.format(HEARD - 1)}", heard)
+    _rows(connection, tables.inbox, f"{one}, {parts.format(heards - 1)}", heard)
     said: dict[str, Any] = {
-        "id": month + i * SAID + k,
+        "id": month + i * messages + k,
         "conversation_id": i,
         "author": "customer",
         "text": "快递三天没到,客服也不理我",
         "created_at": when,
     }
-    _rows(connection, tables.messages, f"{one}, {parts.format(SAID - 1)}", said)
+    _rows(connection, tables.messages, f"{one}, {parts.format(messages - 1)}", said)
     sent: dict[str, Any] = {
-        "id": month + i * SENT + k,
+        "id": month + i * sents + k,
         "conversation_id": i,
-        "message_id": month + i * SAID + k,
+        "message_id": month + i * messages + k,
         **place,
         "address": thread,
     }
     sent |= {"place": _words("telegram:main:h", i), "kind": "reply", "form": "text", "owner_epoch": 0, "state": "sent"}
-    sent |= {"text": "很抱歉,我们记下了", "attempts": 1, "not_before": when, "reference": _words("h", i * SENT + k)}
+    sent |= {"text": "很抱歉,我们记下了", "attempts": 1, "not_before": when, "reference": _words("h", i * sents + k)}
     _rows(
-        connection, tables.outbox, f"{one}, {parts.format(SENT - 1)}", sent | {"created_at": when, "finished_at": when}
+        connection, tables.outbox, f"{one}, {parts.format(sents - 1)}", sent | {"created_at": when, "finished_at": when}
     )
-    tried: dict[str, Any] = {"outbox_id": month + i * SENT + k, "at": when, "outcome": "sent", "milliseconds": 1.5}
-    _rows(connection, tables.attempts, f"{one}, {parts.format(SENT - 1)}", tried)
+    tried: dict[str, Any] = {"outbox_id": month + i * sents + k, "at": when, "outcome": "sent", "milliseconds": 1.5}
+    _rows(connection, tables.attempts, f"{one}, {parts.format(sents - 1)}", tried)
     fourth = f"{one} where i % 4 = 0"
     case: dict[str, Any] = {
         "id": i,
