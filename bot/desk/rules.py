@@ -7,18 +7,16 @@ from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
 from aiohttp import web
-from sqlalchemy import select
 
-from bot.attachments import store
 from bot.cases.calendar import Calendar, Hours
 from bot.cases.deadlines import TASKS, Allowance
 from bot.desk import previews
+from bot.desk.keeping import kept
 from bot.desk.room import Room
 from bot.desk.sheets import sheet, show
 from bot.desk.table import routes
 from bot.desk.words import language_of, said
 from bot.loop.question import worded
-from bot.outgoing import posts
 from bot.service import Service
 from bot.settings import ASSISTANT
 from bot.staff.sessions import Member
@@ -26,7 +24,6 @@ from bot.surveys import rules
 from bot.surveys.definitions import RATING, Definition
 from bot.surveys.state import Answer
 from nlu.understanding import Language, Urgency
-from storage.tables import messages
 
 HOLIDAYS = 20
 """Special days that are shown, from today on."""
@@ -62,6 +59,7 @@ async def house(request: web.Request, room: Room, member: Member) -> web.StreamR
         request,
         member,
         "house",
+        **await kept(service, language),
         folder=settings.assistant_dir if settings.assistant_dir != ASSISTANT else said("house.shipped", language),
         allowed=allowed,
         warn=round(100 * deadlines.warn_at),
@@ -78,37 +76,8 @@ async def house(request: web.Request, room: Room, member: Member) -> web.StreamR
         ],
         zone=str(calendar.zone),
         surveys=[_survey(service, each, language, now) for each in content.surveys.definitions.values()],
-        keeps=_keeps(service, language),
-        by_month=service.settings.database.startswith("postgresql"),
-        oldest=await _oldest(service),
         settings=[(f"EARFUL_{name.upper()}", _shown(getattr(settings, name))) for name in _SHOWN],
     )
-
-
-def _keeps(service: Service, language: Language) -> list[tuple[str, str, str]]:
-    """What is kept, how long, and the setting that rules it."""
-    kept = service.retention.kept
-
-    def long(length: timedelta | None) -> str:
-        return (
-            said("house.for_ever", language) if length is None else said("house.for_days", language, count=length.days)
-        )
-
-    posted = said("house.posts_days", language, sent=posts.KEPT.days, dead=posts.DEAD_KEPT.days)
-    return [
-        ("messages", long(kept.messages), "EARFUL_KEEP_MESSAGES_DAYS"),
-        ("events", long(kept.events), "EARFUL_KEEP_EVENTS_DAYS"),
-        ("audit", long(kept.audit), "EARFUL_KEEP_AUDIT_DAYS"),
-        ("posts", posted, ""),
-        ("unsent", long(store.FORGOTTEN), ""),
-        ("records", long(None), ""),
-    ]
-
-
-async def _oldest(service: Service) -> str:
-    statement = select(messages.c.created_at).order_by(messages.c.id).limit(1)
-    found = await service.database.read(lambda connection: connection.execute(statement).scalar())
-    return "" if found is None else f"{found.astimezone(service.settings.zone):%Y-%m-%d}"
 
 
 def _shown(value: object) -> str:
