@@ -356,6 +356,11 @@ def _postgresql_engine(url: str, answers_within: float | None) -> AsyncEngine:
     return engine
 
 
+def is_busy(error: BaseException) -> bool:
+    """True where others held what was wanted for too long: the same may succeed a moment later."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RETRIED
+
+
 def is_outage(error: BaseException) -> bool:
     """True where the database itself failed (gone, full, locked), not the work: the same may succeed later."""
     if isinstance(error, OperationalError | InterfaceError | OSError | PoolTimeout | sqlite3.OperationalError):

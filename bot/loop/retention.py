@@ -7,10 +7,10 @@ Any process may do it, and one at a time does. A look is bounded, and what it le
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import ColumnElement, CompoundSelect, Connection, select, true, union_all
@@ -20,12 +20,13 @@ from bot.cases.rules import SETTLED, STATES
 from bot.clock import Clock
 from storage import months
 from storage.clock import database_now
-from storage.database import Database
+from storage.database import Database, Work, is_busy
 from storage.expiring import Batch, Keep, expire
 from storage.sets import among, one_of, other_than
 from storage.tables import case_reports, cases, conversations, outbox, surveys
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 BATCHES = 40
 """Of a look, so that a large backlog does not keep anybody waiting."""
@@ -65,7 +66,7 @@ class Retention:
     async def look(self) -> int:
         """Make room for what comes, and let go what is due. The number of rows that went."""
         now = self._clock.now()
-        await self._database.write(lambda connection: months.prepare(connection, now))
+        await self._quietly(self._database.write, lambda connection: months.prepare(connection, now))
         if self.done_at is not None and abs(now - self.done_at) < REST:
             return 0
         # A clock that ran ahead is believed by nobody else: nothing goes before its time by the database's own.
@@ -91,10 +92,20 @@ class Retention:
             log.info("what was kept for long enough is gone", rows=gone, all=self._left > 0)
         return gone
 
+    async def _quietly(self, write: Callable[[Work[T]], Awaitable[T]], work: Work[T]) -> T | None:
+        """What wants a table for itself for a moment waits for one in which nobody is at it: a look comes soon."""
+        try:
+            return await write(work)
+        except Exception as error:
+            if not is_busy(error):
+                raise
+            log.info("a table was busy; the next look does it")
+            return None
+
     async def _months(self, family: str, before: datetime, keep: str = "") -> None:
         while self._left > 0:
-            gone = await self._database.write_slowly(
-                lambda connection: months.drop_oldest(connection, family, before, keep)
+            gone = await self._quietly(
+                self._database.write_slowly, lambda connection: months.drop_oldest(connection, family, before, keep)
             )
             if gone is None:
                 return
