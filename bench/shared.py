@@ -63,6 +63,8 @@ async def _round(place: Path, store: Postgres, wakes: RedisServer, workers: int,
             cost = 1e6 * (_cpu(house) - before) / max(1, len(figures.replied))
             print(_row(workers, level, figures, cost), flush=True)
             best = max(best, figures.per_second)
+        half = await load.drive(house.ports["gateway"], max(LEVELS), 2 * seconds, rate=best / 2)
+        print(_row(workers, "half load", half, float("nan")), flush=True)
         await house.stop()
     return best
 
@@ -76,7 +78,7 @@ def _cpu(house: Fleet) -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def _row(workers: int, level: int, figures: Figures, cost: float) -> str:
+def _row(workers: int, level: int | str, figures: Figures, cost: float) -> str:
     accept = "/".join(f"{quantile(figures.accepted, share):.1f}" for share in (0.5, 0.95, 0.99))
     reply = "/".join(f"{quantile(figures.replied, share):.1f}" for share in (0.5, 0.95, 0.99))
     cells = (workers, level, f"{figures.per_second:.0f}", accept, reply, f"{cost:.0f}", figures.wrong)

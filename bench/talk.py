@@ -81,23 +81,33 @@ class Load:
             % (number, chat)
         )
 
-    async def drive(self, port: int, senders: int, seconds: float, seed: int = 7, talk: Talk = plain) -> Figures:
-        """As many senders at once hold one conversation after another, each waiting for its reply, for so long."""
+    async def drive(
+        self, port: int, senders: int, seconds: float, seed: int = 7, talk: Talk = plain, rate: float = 0.0
+    ) -> Figures:
+        """As many senders at once hold one conversation after another, each waiting for its reply, for so long. With a
+        `rate` they say no more than so many messages a second together."""
+        every = senders / rate if rate else 0.0
         figures = Figures()
         rng = random.Random(seed)
         deadline = time.perf_counter() + seconds
         begun = time.perf_counter()
-        await asyncio.gather(*(self._sender(port, figures, rng, deadline, talk) for _ in range(senders)))
+        await asyncio.gather(*(self._sender(port, figures, rng, deadline, talk, every) for _ in range(senders)))
         figures.seconds = time.perf_counter() - begun
         return figures
 
-    async def _sender(self, port: int, figures: Figures, rng: random.Random, deadline: float, talk: Talk) -> None:
+    async def _sender(
+        self, port: int, figures: Figures, rng: random.Random, deadline: float, talk: Talk, every: float
+    ) -> None:
+        due = time.perf_counter() + rng.random() * every
         _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
         while time.perf_counter() < deadline:
             chat = next(self._chats)
             replies = self._waiting[chat] = _Replies()
             for step in talk(chat, rng):
                 update = self._said(chat, step.words) if step.tapped is None else self._tap(chat, step.tapped, replies)
+                if every:
+                    await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                    due = max(due + every, time.perf_counter())
                 replies.expect(step.replies)
                 before = time.perf_counter()
                 status, _ = await connection.ask(_webhook(update))
