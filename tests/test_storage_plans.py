@@ -43,6 +43,7 @@ SMALL = {
 OPEN_ONLY = {
     *("ix_inbox_new", "ix_outbox_open", "ix_timers_due", "ix_conversations_waiting", "uq_surveys_awaiting"),
     "ix_posts_waiting",
+    "ix_posts_dead",
     "ix_care_messages_due",
     "ix_care_watches_look_at",
 }
