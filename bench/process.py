@@ -41,13 +41,13 @@ def earful(place: Path, platform_port: int, core: int | None) -> Iterator[Server
     """`earful serve` with its data in `place` and Telegram at the stub, on one core if told."""
     config = place / "earful.toml"
     config.write_text(
-        f'log_level = "error"\n[channels.telegram.main]\ntoken = "123456:{"t" * 35}"\nsecret_token = "{SECRET}"\n'
+        'log_level = "error"\nkeep_events_days = 0\n'  # a history that is filled in stays
+        f'[channels.telegram.main]\ntoken = "123456:{"t" * 35}"\nsecret_token = "{SECRET}"\n'
         f'api_base = "http://127.0.0.1:{platform_port}"\nrate = 1000000.0\nrate_per_chat = 1000.0\n'
     )
     unwanted = ("EARFUL_", "PYTHONDONTWRITEBYTECODE")  # an installed program is compiled once
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment |= {"EARFUL_DATA_DIR": str(place / "data"), "EARFUL_ADMIN_PASSWORD": "bench-password-only"}
-    environment["EARFUL_KEEP_EVENTS_DAYS"] = "0"  # a history that is filled in stays
     command = [str(Path(sys.executable).parent / "earful"), "--config", str(config), "serve", "--port", "0"]
     begun = time.perf_counter()
     process = subprocess.Popen(command, env=environment, cwd=place, stdout=subprocess.PIPE, text=True)
