@@ -27,6 +27,10 @@ def nlu() -> None:
     """Understanding."""
 
 
+AT_ONCE = 64
+"""Lines that `nlu parse --jsonl` holds before it answers them: what it needs does not grow with what it is given."""
+
+
 @nlu.command("parse")
 @click.argument("text", required=False)
 @click.option("--jsonl", is_flag=True, help='Read {"text": …} a line, write what was understood, in the same order.')
@@ -47,8 +51,9 @@ def nlu_parse(context: click.Context, text: str | None, jsonl: bool, fast: bool)
         try:
             batch.append(str(orjson.loads(line)["text"]))
         except (ValueError, KeyError, TypeError):
+            _write(model, batch)
             raise click.ClickException(f'line {number} is not an object with "text": write {{"text": "…"}}') from None
-        if len(batch) == 64:
+        if len(batch) == AT_ONCE:
             _write(model, batch)
             batch = []
     _write(model, batch)

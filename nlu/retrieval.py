@@ -80,6 +80,15 @@ class Retriever:
     def ranked(self, text: str) -> tuple[Numbers, Numbers, float] | None:
         """How near `text` is to the nearest phrasing of each entry of `keys`, the entries' ranks, and the share of the
         text whose terms any entry has; None where it shares nothing with any."""
+        found = self.alike(text)
+        if found is None:
+            return None
+        alike, known = found
+        return (*pooled(alike, self._owners, self._phrasings), known)
+
+    def alike(self, text: str) -> tuple[Numbers, float] | None:
+        """The cosine of `text` with each phrasing, by those of its terms that any entry has, and the share of the text
+        that these are; None where there are none."""
         terms = _terms(text)
         known = [term for term in terms if term in self._idf]
         if not known:
@@ -93,8 +102,7 @@ class Retriever:
         alike = np.bincount(self._texts[at], self._weights[at] * np.repeat(weight, counts), minlength=len(self._owners))
         inside = float(weight @ weight)
         outside = sum([(weight * self._unknown) ** 2 for term, weight in terms.items() if term not in self._idf])
-        best, rank = pooled(alike / np.sqrt(inside), self._owners, self._phrasings)
-        return best, rank, float(inside / (inside + outside))
+        return alike / np.sqrt(inside), float(inside / (inside + outside))
 
     def search_many(self, texts: Sequence[str], limit: int = 3) -> list[list[Hit]]:
         """As `search`, for many texts in order."""

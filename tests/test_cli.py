@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
 import socket
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from bot import cli_nlu
 from bot.api.tokens import SCOPES
 from bot.cli import main
 from bot.settings import ASSISTANT
 from nlu import model, stages
 from nlu.rasa_data import read
+from nlu.understanding import Intent, Sentiment, Understanding
 
 SCENARIO = Path(__file__).parent / "scenarios" / "volunteered_rating.yml"
 
@@ -78,9 +82,46 @@ def test_nlu_parse_asks_the_encoders_too_unless_it_is_to_be_fast(earful: CliRunn
 
 def test_nlu_parse_names_the_line_that_is_wrong(earful: CliRunner) -> None:
     """What came before it is written."""
-    assert "line 2 is not an object" in refused(
-        earful.invoke(main, ["nlu", "parse", "--jsonl"], input='{"text": "a"}\n{"txt": "b"}\n')
+    result = earful.invoke(main, ["nlu", "parse", "--jsonl"], input='{"text": "a"}\n{"txt": "b"}\n')
+    assert "line 2 is not an object" in refused(result)
+    assert json.loads(result.stdout)["text"] == "a"
+
+
+def test_nlu_parse_holds_no_more_lines_than_it_answers_at_once(
+    earful: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the input is, every line is answered before many more are read."""
+
+    class Lines(io.RawIOBase):
+        """20,000 lines, made as they are read."""
+
+        given = answered = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, into: Any) -> int:
+            if self.given == 20_000:
+                return 0
+            line = b'{"text": "hello"}\n'
+            into[: len(line)] = line
+            self.given += 1
+            return len(line)
+
+    class Parser:
+        def parse_many(self, texts: list[str]) -> list[Understanding]:
+            assert lines.given - lines.answered <= cli_nlu.AT_ONCE
+            lines.answered += len(texts)
+            return [answer] * len(texts)
+
+    lines, answer = (
+        Lines(),
+        Understanding(text="hello", language="en", intent=Intent("greet", 1.0), sentiment=Sentiment("neutral", 0.0)),
     )
+    monkeypatch.setattr(cli_nlu, "_parser", lambda context, fast: Parser())
+    result = earful.invoke(main, ["nlu", "parse", "--jsonl"], input=io.BufferedReader(lines))
+    assert result.exit_code == 0, result.output
+    assert lines.answered == 20_000
 
 
 def test_simulate_plays_writes_and_judges(earful: CliRunner, tmp_path: Path) -> None:

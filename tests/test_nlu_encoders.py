@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_nlu_hostile import HOSTILE
 
-from nlu import e5
+from nlu import e5, hybrid
 from nlu.encoders import LONGEST, Packaged, available, prepared
-from nlu.hybrid import Hybrid
 from nlu.pieces import Pieces
 from nlu.retrieval import Entry, Retriever
 
@@ -113,7 +112,7 @@ def test_without_the_packages_there_are_no_encoders(monkeypatch: pytest.MonkeyPa
     """An installation without them says so by an empty list, and search goes by terms."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert available() == ()
-    assert Hybrid(ENTRIES).search("退款多久到账") == Retriever(ENTRIES).search("退款多久到账")
+    assert hybrid.Hybrid(ENTRIES).search("退款多久到账") == Retriever(ENTRIES).search("退款多久到账")
 
 
 @pytest.mark.parametrize("content", [b"", b"E5S1", b"E5S1" + bytes(200), b"PK" + bytes(100)])
@@ -138,15 +137,28 @@ def test_a_text_is_split_into_its_likeliest_pieces() -> None:
 
 def test_a_question_finds_its_entry_without_a_word_in_common() -> None:
     """By meaning, across languages, and still by terms where an encoder can read nothing."""
-    hybrid = Hybrid(ENTRIES, ENCODERS)
-    assert hybrid.search("How long until I get my money back?")[0].key == "refund"
-    assert hybrid.search("When are you open?")[0].key == "hours"
-    assert hybrid.search("退款多久到账")[0].key == "refund"
-    assert hybrid.search("退款多久到账")[0].score > 0.5
-    assert hybrid.search("?!") == []
-    assert [hit.score for hit in hybrid.search("发票")] == sorted(
-        (hit.score for hit in hybrid.search("发票")), reverse=True
+    search = hybrid.Hybrid(ENTRIES, ENCODERS)
+    assert search.search("How long until I get my money back?")[0].key == "refund"
+    assert search.search("When are you open?")[0].key == "hours"
+    assert search.search("退款多久到账")[0].key == "refund"
+    assert search.search("退款多久到账")[0].score > 0.5
+    assert search.search("?!") == []
+    assert [hit.score for hit in search.search("发票")] == sorted(
+        (hit.score for hit in search.search("发票")), reverse=True
     )
-    assert Hybrid([], ENCODERS).search("退款") == []
+    assert hybrid.Hybrid([], ENCODERS).search("退款") == []
     for text in HARD.values():
-        assert all(0 <= hit.score <= 1 for hit in hybrid.search(text))
+        assert all(0 <= hit.score <= 1 for hit in search.search(text))
+
+
+@pytest.mark.parametrize("most", [0, 2500], ids=["each alike", "weighed against each other"])
+def test_an_entry_with_one_phrasing_stands_beside_one_with_many(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """What is asked for decides, not how much was written; also where phrasings are too many to be weighed."""
+    monkeypatch.setattr(hybrid, "MOST", most)
+    many = tuple(
+        f"退款{what}"
+        for what in ("多久到账", "什么时候到", "进度", "去哪儿看", "要几天", "没收到", "怎么申请", "到哪张卡")
+    )
+    search = hybrid.Hybrid([Entry("refund", "zh", many), Entry("hours", "zh", ("周末上班吗",))], ENCODERS[:1])
+    assert search.search("你们星期天开门吗")[0].key == "hours"
+    assert search.search("钱什么时候退给我")[0].key == "refund"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from nlu import lexicon, rasa_data, seeds, stages
-from nlu.model import Model, load_or_train, train
+from nlu.model import Model, load_or_train
 from nlu.normalise import normalise
 from nlu.refine import Refiner
 
@@ -153,8 +153,8 @@ def assistant() -> rasa_data.TrainingData:
 
 @cache
 def trained() -> Model:
-    """The model of ASSISTANT."""
-    return train(assistant())
+    """The model of ASSISTANT; trained by one process for all, and again when anything it depends on has changed."""
+    return load_or_train(assistant(), Path(tempfile.gettempdir()) / "earful-tests")
 
 
 # polarity | a nature that is right (or several) | sentence

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from bench.nlu.goals import Goal, Row
 from bench.nlu.sets import LANGUAGES, SENTIMENT, lines, own, public
 from nlu.evaluate import Task, evaluate
 from nlu.scores import Share
-from nlu.understanding import Language
+from nlu.understanding import Language, Understanding
 
 SENTIMENT_GOAL: dict[Language, Goal] = {"zh": Goal(least=0.88), "en": Goal(least=0.93)}
 AVERAGE_GOAL = Goal(least=0.90)
@@ -32,13 +33,15 @@ Tasks = Callable[[Path], dict[str, Task]]
 
 def rows(engine: Engine, shared: Path) -> list[Row]:
     """All figures of quality, in the order of the goals."""
+    understood = cache(engine.full.parse)
 
     @cache
     def tasks(path: Path) -> dict[str, Task]:
-        return {task.name: task for task in evaluate(engine.full, path).tasks}
+        return {task.name: task for task in evaluate(_Read(understood), path).tasks}
 
     return [
         *sentiment(tasks, shared),
+        *signs(understood, shared),
         *nature(tasks, shared),
         *urgency(tasks),
         *intents(tasks),
@@ -63,6 +66,26 @@ def sentiment(tasks: Tasks, shared: Path) -> Iterator[Row]:
         yield _average("sentiment, public, average of all sets", [share for _, share in found], AVERAGE_GOAL)
     for language in LANGUAGES:
         yield _tones(f"sentiment, own {language}", tasks(own("feedback", language)), SENTIMENT_GOAL[language])[0]
+
+
+def signs(understood: Callable[[str], Understanding], shared: Path) -> Iterator[Row]:
+    """The same with nothing between positive and negative, as those sets know nothing: by the sign of the score."""
+    found: list[tuple[Language, Share]] = []
+    for name, language in SENTIMENT.items():
+        if path := public(shared, name):
+            right = [
+                (understood(line["text"]).sentiment.score > 0) == (line["sentiment"] == "positive")
+                for line in lines(path)
+            ]
+            found.append((language, Share(sum(right), len(right))))
+    for language in LANGUAGES:
+        if of_language := [share for each, share in found if each == language]:
+            name = f"sentiment, public, by sign, average {language}"
+            yield _average(name, of_language, SENTIMENT_GOAL[language])
+    if found:
+        note = "; ".join(f"{share.share:.3f}" for _, share in found)
+        shares = [share for _, share in found]
+        yield _average("sentiment, public, by sign, average of all sets", shares, AVERAGE_GOAL, note)
 
 
 def nature(tasks: Tasks, shared: Path) -> Iterator[Row]:
@@ -140,13 +163,23 @@ def _tones(name: str, tasks: dict[str, Task], goal: Goal | None = None) -> tuple
     return _row(name, judged, goal, note), judged
 
 
-def _average(name: str, shares: list[Share], goal: Goal) -> Row:
+class _Read(NamedTuple):
+    """What reads each text once, however many figures are made of it."""
+
+    understood: Callable[[str], Understanding]
+
+    def parse(self, text: str) -> Understanding:
+        """As the engine's."""
+        return self.understood(text)
+
+
+def _average(name: str, shares: list[Share], goal: Goal, note: str = "") -> Row:
     """The mean over sets, each counting alike; its interval by drawing each set's right answers anew."""
     draw = np.random.default_rng(0)
     drawn = np.mean([draw.binomial(each.n, each.share, 4000) / each.n for each in shares], axis=0)
     low, high = np.percentile(drawn, (2.5, 97.5))
     mean = sum(each.share for each in shares) / len(shares)
-    return Row(name, sum(each.n for each in shares), mean, (float(low), float(high)), goal)
+    return Row(name, sum(each.n for each in shares), mean, (float(low), float(high)), goal, note)
 
 
 def _searched(name: str, engine: Engine, path: Path, goal: Goal | None) -> Iterator[Row]:
