@@ -10,6 +10,7 @@ import traceback
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 import uvloop
 from fake_platform import FakePlatform, Fault
 from scripted_server import OK, post, scripted, until
@@ -19,7 +20,10 @@ from channels.base import ChannelError, Misconfigured, OutcomeUnknown, Unavailab
 from channels.http import BODY_LIMIT, Http, HttpResponse, strange_answer
 
 # The hook that is to follow this fixture belongs in conftest.py, where it would double every test there is.
-pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture"),
+    pytest.mark.asyncio(loop_scope="function"),  # of each kind, and not the one that all other tests share
+]
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
@@ -28,7 +32,7 @@ def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLo
     return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="function")
 async def http() -> AsyncIterator[Http]:
     http = Http()
     yield http

@@ -20,7 +20,10 @@ from channels.base import Unavailable
 from channels.http import Http
 
 # The hook that is to follow this fixture belongs in conftest.py, where it would double every test there is.
-pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture"),
+    pytest.mark.asyncio(loop_scope="function"),  # of each kind, and not the one that all other tests share
+]
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
