@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.process import ROOT, earful
 from bench.talk import Figures, Load
+from bench.talks import mixed
 
 FLOOR = ROOT.parent / "shared" / "peer" / "limits_bench.py"
 FLOOR_NAME = "aiohttp+uvloop+sqlite FULL, whole pipeline, reply sent by bare client"
@@ -31,11 +32,11 @@ def main() -> None:
     given = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     core = cores[0] if len(cores) > 1 else None
-    print("A message: verify, parse, commit, understand, decide, commit, send, commit. Of four, one opens a case.\n")
-    print(
-        "| round | at once | messages/s | accept p50/p95/p99 ms | reply p50/p95/p99 ms | CPU µs/message | MiB | wrong |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    print("A message: verify, parse, commit, understand, decide, commit, send, commit. Of four, one opens a case.")
+    print("Mixed: of six, one is a tap and two are words that nobody has seen before; it counts for no ratio.\n")
+    times = "accept p50/p95/p99 ms | reply p50/p95/p99 ms"
+    print(f"| round | talk | at once | messages/s | {times} | CPU µs/message | MiB | wrong |")
+    print("|---|---|---|---|---|---|---|---|---|")
     best, cheapest, starts = 0.0, float("inf"), []
     floors: list[float] = []
     for number in range(1, given.rounds + 1):
@@ -72,15 +73,19 @@ async def measured(
             before = server.cpu()
             figures = await load.drive(server.port, level, seconds, seed=level)
             cost = 1e6 * (server.cpu() - before) / max(1, len(figures.replied))
-            print(row(number, level, figures, cost, server.memory()[1]), flush=True)
+            print(row(number, "plain", level, figures, cost, server.memory()[1]), flush=True)
             best, cheapest = max(best, figures.per_second), min(cheapest, cost)
+        before = server.cpu()
+        figures = await load.drive(server.port, LEVELS[-1], seconds, seed=number, talk=mixed)
+        cost = 1e6 * (server.cpu() - before) / max(1, len(figures.replied))
+        print(row(number, "mixed", LEVELS[-1], figures, cost, server.memory()[1]), flush=True)
         return best, cheapest, (server.started, first_start)
 
 
-def row(number: int, level: int, figures: Figures, cost: float, memory: int) -> str:
+def row(number: int, talk: str, level: int, figures: Figures, cost: float, memory: int) -> str:
     accept = "/".join(f"{quantile(figures.accepted, share):.1f}" for share in (0.5, 0.95, 0.99))
     reply = "/".join(f"{quantile(figures.replied, share):.1f}" for share in (0.5, 0.95, 0.99))
-    cells = (number, level, f"{figures.per_second:.0f}", accept, reply, f"{cost:.0f}", memory, figures.wrong)
+    cells = (number, talk, level, f"{figures.per_second:.0f}", accept, reply, f"{cost:.0f}", memory, figures.wrong)
     return f"| {' | '.join(map(str, cells))} |"
 
 

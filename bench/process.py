@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.talk import SECRET
 
 ROOT = Path(__file__).parent.parent
+EARFUL = Path(sys.executable).parent / "earful"
 
 
 @dataclass
@@ -37,8 +38,11 @@ class Server:
 
 
 @contextmanager
-def earful(place: Path, platform_port: int, core: int | None) -> Iterator[Server]:
-    """`earful serve` with its data in `place` and Telegram at the stub, on one core if told."""
+def earful(
+    place: Path, platform_port: int, core: int | None, program: Sequence[str] = (str(EARFUL),)
+) -> Iterator[Server]:
+    """`earful serve` with its data in `place` and Telegram at the stub, on one core if told. `program`: what is started
+    instead of `earful`, and takes the same arguments."""
     config = place / "earful.toml"
     config.write_text(
         'log_level = "error"\nkeep_events_days = 0\n'  # a history that is filled in stays
@@ -48,7 +52,8 @@ def earful(place: Path, platform_port: int, core: int | None) -> Iterator[Server
     unwanted = ("EARFUL_", "PYTHONDONTWRITEBYTECODE")  # an installed program is compiled once
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment |= {"EARFUL_DATA_DIR": str(place / "data"), "EARFUL_ADMIN_PASSWORD": "bench-password-only"}
-    command = [str(Path(sys.executable).parent / "earful"), "--config", str(config), "serve", "--port", "0"]
+    environment |= {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [environment.get("PYTHONPATH")])])}
+    command = [*program, "--config", str(config), "serve", "--port", "0"]
     begun = time.perf_counter()
     process = subprocess.Popen(command, env=environment, cwd=place, stdout=subprocess.PIPE, text=True)
     if core is not None:

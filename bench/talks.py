@@ -41,13 +41,12 @@ _FAULTS = (
     "等到第{n}天还没送到，物流一直没动",
     "充{n}个小时电也开不了机",
 )
-_ENGLISH_THINGS = ("rice cooker", "down jacket", "headphones", "floor lamp", "suitcase", "coffee machine", "mattress")
+_ENGLISH_THINGS = ("suitcase", "down jacket", "floor lamp", "mattress", "headset")
 _ENGLISH_FAULTS = (
-    "stopped working after {n} days and nothing brings it back",
-    "came with {n} parts missing and no manual",
-    "is {n} cm shorter than your page says",
-    "has {n} cracks in its case, clearly somebody else sent it back",
-    "was promised {n} days ago and has not moved since",
+    "My {what} is {n} cm shorter than your page says",
+    "my {what} stopped working after {n} days",
+    "The {what} was promised {n} days ago and has not moved since",
+    "got my {what} with {n} scratches on it, looks used",
 )
 _MATTERS = ("发票", "运费", "优惠券", "换货", "退款", "会员积分", "保修", "送货时间")
 _ASKED = (
@@ -101,8 +100,7 @@ def _told(rng: random.Random) -> str:
 
 
 def _told_in_english(rng: random.Random) -> str:
-    bought = f"The {rng.choice(_ENGLISH_THINGS)} I bought on the {rng.randint(4, 20)}th "
-    return bought + rng.choice(_ENGLISH_FAULTS).format(n=rng.randint(2, 99))
+    return rng.choice(_ENGLISH_FAULTS).format(what=rng.choice(_ENGLISH_THINGS), n=rng.randint(2, 99))
 
 
 def _asked(rng: random.Random) -> str:

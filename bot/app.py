@@ -80,9 +80,10 @@ from nlu.rating import rating
 from storage.buckets import Buckets
 from storage.database import Database, SQLite, open_database
 from storage.schema import upgrade
-from storage.stream import Stream, client
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from bot.tracing import Collector
 
 log = structlog.get_logger()
@@ -148,7 +149,7 @@ async def opened(
         shares = Shares(
             database if shared else None, works=role != "gateway", exclusive=(*at_work.polled(made), *_IN_ONE)
         )
-        redis = client(settings.redis_url) if shared and settings.redis_url else None
+        redis = _redis(settings.redis_url) if shared and settings.redis_url else None
         space = await identity(database) if redis else ""
         buckets = Buckets(redis, space) if redis else None
         collector = traced(settings, role)
@@ -159,6 +160,8 @@ async def opened(
         service.role = role
         stack.push_async_callback(service.courier.close)
         if redis:
+            from storage.stream import Stream  # noqa: PLC0415 - who has no Redis need not wait for its client
+
             router, told = service.router, service.live.changed
             router.stream = Stream(
                 redis, space, shares.me, lambda: shares.parts, router.woken, None if role == "worker" else told
@@ -183,6 +186,12 @@ async def _database(settings: Settings, *, alone: bool) -> AsyncIterator[Databas
             yield database
         finally:
             await database.close()
+
+
+def _redis(url: str) -> Redis:
+    from storage.stream import client  # noqa: PLC0415
+
+    return client(url)
 
 
 def traced(settings: Settings, role: Role) -> Collector | None:

@@ -182,7 +182,7 @@ class Model:
                 telling.sort(key=lambda judged: -abs(judged.weight))
             places += [(judged.start, judged.end) for judged in telling]
             if not places:
-                places += self._named(reading, lambda terms: self.heads.decisive(terms, 1 + sign))
+                places += self._named(reading, lambda terms: _decisive(terms, 1 + sign, self.heads))
         words: list[str] = []
         for start, end in places:
             word = reading.written[start:end].strip()
@@ -289,6 +289,16 @@ def _leaning(judged: list[sentiment.Judgement], rated: rating.Rating | None) -> 
     """What words and rating together say, -1 to 1."""
     words = sentiment.balance(judged)
     return words if rated is None else min(1.0, max(-1.0, words + (rated.score - _SO_SO) / (100 - _SO_SO)))
+
+
+def _decisive(terms: Sequence[str], polarity: int, heads: Heads) -> list[str]:
+    """`Heads.decisive`, which works out the lean of the whole vocabulary, for these few of its terms alone."""
+    known = [(term, row) for term in dict.fromkeys(terms) if (row := heads.places.get(term)) is not None]
+    if not known:
+        return []
+    rows = heads.weights[[row for _, row in known]]
+    lean = rows[:, polarity] - rows[:, 2 - polarity]
+    return [known[place][0] for place in np.argsort(-lean, kind="stable")[:2] if lean[place] > 0]
 
 
 def _telling(term: str) -> bool:

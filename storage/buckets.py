@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 ANSWERS_WITHIN = 0.25
 """Seconds; whoever sends does not wait for longer, and keeps to its own share instead."""
@@ -70,7 +71,10 @@ class Buckets:
     """`space` keeps installations apart that share a Redis."""
 
     def __init__(self, redis: Redis, space: str) -> None:
+        from redis.exceptions import RedisError  # noqa: PLC0415 - who has no Redis need not wait for its client
+
         self._redis = redis
+        self._failures = (RedisError, OSError, TimeoutError)
         self._space = f"earful:{space}:rate"
         self._script = redis.register_script(_SCRIPT)
 
@@ -87,7 +91,7 @@ class Buckets:
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 found = await self._script(keys=keys, args=rates)
-        except (RedisError, OSError, TimeoutError):
+        except self._failures:
             return None
         return [each / 1e6 for each in found]
 
@@ -97,7 +101,7 @@ class Buckets:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 name = ":".join((self._space, *key, "hold"))
                 await self._redis.set(name, 1, px=max(1, round(seconds * 1000)))
-        except (RedisError, OSError, TimeoutError):
+        except self._failures:
             return
 
 

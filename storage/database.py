@@ -48,6 +48,8 @@ class Database(ABC):
     """Reads and writes as units of work. `write` returns after the commit."""
 
     url: str
+    in_order: bool = False
+    """Writes are done in the order in which they are given: the later sees what the earlier wrote."""
 
     @abstractmethod
     async def write(self, work: Work[T]) -> T: ...
@@ -136,6 +138,8 @@ def _to_wal(connection: sqlite3.Connection) -> None:
 class SQLite(Database):
     """One file, one writer thread, readers beside it (WAL)."""
 
+    in_order = True
+
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.url = f"sqlite:///{path}"
@@ -144,6 +148,7 @@ class SQLite(Database):
         self._reader = _sqlite_engine(path, "BEGIN")
         self._writes: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._closing = False
         self._own = threading.local()
         self._open: list[Connection] = []
         self._threads = [
@@ -201,37 +206,49 @@ class SQLite(Database):
             raise
 
     def _write_all(self) -> None:
-        closing = False
-        while not closing:
-            first = self._writes.get()
-            group = [] if first is None else [first]
-            closing = first is None
-            while not closing and len(group) < GROUP:
-                try:
-                    more = self._writes.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    closing = True
-                else:
-                    group.append(more)
-            # A caller that was cancelled is told nothing, and its work is not begun.
-            group = [asked for asked in group if not asked.done.cancelled()]
-            if group:
-                self._commit(group)
+        while not self._closing and (first := self._writes.get()) is not None:
+            self._commit(first)
 
-    def _commit(self, group: list[_Asked]) -> None:
+    def _commit(self, first: _Asked) -> None:
+        """Work `first` and what comes meanwhile in one transaction; where one of them fails, one by one."""
+        group: list[_Asked] = []
+        results: list[Any] = []
         try:
             with self._transaction(self._writer) as connection:
-                results = [asked.work(connection) for asked in group]
+                for asked in self._joining(first):
+                    group.append(asked)
+                    results.append(asked.work(connection))
         except BaseException as error:
-            if len(group) == 1:
-                _answer(group, error=error)
-            else:
-                for one in group:
-                    self._commit([one])
+            self._one_by_one(group or [first], error)  # none: the transaction itself could not be begun
+        else:
+            _answer(group, results)
+
+    def _joining(self, first: _Asked) -> Iterator[_Asked]:
+        """`first` and whoever waits by the time that those before are done. A caller that was cancelled is told
+        nothing, and its work is not begun."""
+        asked: _Asked | None = first
+        for left in reversed(range(GROUP)):
+            if asked is None:
+                self._closing = True
+                return
+            if not asked.done.cancelled():
+                yield asked
+            if not left or self._writes.empty():
+                return
+            asked = self._writes.get()
+
+    def _one_by_one(self, group: Sequence[_Asked], error: BaseException) -> None:
+        if len(group) == 1:
+            _answer(group, error=error)
             return
-        _answer(group, results)
+        for asked in group:
+            try:
+                with self._transaction(self._writer) as connection:
+                    result = asked.work(connection)
+            except BaseException as its_own:
+                _answer([asked], error=its_own)
+            else:
+                _answer([asked], [result])
 
 
 class _Asked(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -74,6 +75,30 @@ async def test_a_unit_of_work_commits_when_it_returns_and_rolls_back_when_it_rai
     with pytest.raises(KeyError):
         await database.write(bad)
     assert await database.read(count(tables.contacts)) == 1
+
+
+async def test_what_comes_while_another_is_worked_shares_its_commit(sqlite: Database) -> None:
+    """The later sees what the earlier wrote, and nobody else does before both are committed: one fsync for the two."""
+    begun, go = threading.Event(), threading.Event()
+    notes = select(func.count()).select_from(tables.notes).where(tables.notes.c.key == "first")
+
+    def first(connection: Connection) -> None:
+        connection.execute(insert(tables.notes), {"key": "first", "value": "-"})
+        begun.set()
+        assert go.wait(10)
+
+    def second(connection: Connection) -> tuple[int, int]:
+        with create_engine(sqlite.url).connect() as another:
+            return connection.execute(notes).scalar_one(), another.execute(notes).scalar_one()
+
+    one = asyncio.create_task(sqlite.write(first))
+    assert await asyncio.to_thread(begun.wait, 10)
+    two = asyncio.create_task(sqlite.write(second))
+    await asyncio.sleep(0)  # it stands in line
+    go.set()
+    assert await two == (1, 0)
+    await one
+    assert await sqlite.read(lambda connection: connection.execute(notes).scalar_one()) == 1
 
 
 async def test_works_that_share_a_commit_do_not_share_a_fate(database: Database) -> None:

@@ -46,6 +46,12 @@ class ValidateCaseDetailsForm(FormValidationAction):
         events: Events = await super().run(dispatcher, tracker, domain)
         return events
 
+    async def get_extraction_events(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> Events:
+        """None: the domain's mappings alone fill the slots, so none is asked after one by one."""
+        return []
+
     def validate_details(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> dict[str, Any]:

@@ -55,7 +55,8 @@ class Facts:
         message = tracker.latest_message or {}
         self._told = _mapping(_mapping(message.get("metadata")).get("earful"))
         self._understanding = _mapping(self._told.get("understanding"))
-        self._entities = [each for each in _list(message.get("entities")) if isinstance(each, dict)]
+        self._entities = _list(message.get("entities"))
+        self._read: dict[str, list[OpenCase]] = {}
         self.text = str(message.get("text") or "").strip()
         self.intent = str(_mapping(message.get("intent")).get("name") or "")
 
@@ -118,6 +119,11 @@ class Facts:
         return self._cases("other_cases")
 
     def _cases(self, name: str) -> list[OpenCase]:
+        if name not in self._read:
+            self._read[name] = self._read_cases(name)
+        return self._read[name]
+
+    def _read_cases(self, name: str) -> list[OpenCase]:
         return [
             OpenCase(
                 str(each["number"]),

@@ -30,6 +30,12 @@ class ValidateRatingReasonForm(FormValidationAction):
         events: Events = await super().run(dispatcher, tracker, domain)
         return events
 
+    async def get_extraction_events(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> Events:
+        """None: the domain's mappings alone fill the slot."""
+        return []
+
     async def get_validation_events(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> Events:

@@ -17,8 +17,6 @@ from typing import Any
 from zipfile import BadZipFile
 from zoneinfo import ZoneInfo
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 from pydantic import ValidationError
 
 from bot.api.episodes import NOT_ADDRESSES, EpisodeIn
@@ -256,6 +254,9 @@ def _text(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _sheet(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
+    from openpyxl import load_workbook  # noqa: PLC0415 - a quarter of a second that only a workbook should cost
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except OSError as error:

@@ -60,7 +60,7 @@ class Wanted:
             return False
         if self.loop is not None and (state.loop is not None if self.loop == UNSET else state.loop != self.loop):
             return False
-        return all(state.features.get(name) == feature for name, feature in self.slots)
+        return not self.slots or all(state.features.get(name) == feature for name, feature in self.slots)
 
     def as_rasa(self) -> dict[str, Any]:
         """As Rasa writes it into a rule's key."""

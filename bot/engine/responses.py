@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
@@ -23,6 +23,7 @@ _DOUBLE = re.compile(r"\[(?=\[)")
 _FILLED_LATER = re.compile(r"\[\[(\w+)\]\]")
 FILLED_LATER = ("case_number", "case_link")
 """What `[[...]]` in a text may name: known only once the case that the same turn opens is written."""
+CHOICES_KEPT = 64
 FILL_LIMIT = 2000
 """Characters of one filled-in value; the rest is cut."""
 
@@ -105,6 +106,14 @@ class Response:
     variations: tuple[Variation, ...]
     file: str
     line: int
+    looked_at: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    chosen: dict[tuple[Any, ...], list[Variation]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was found to be meant for a channel and the values of the slots looked at: the same few come again."""
+
+    def __post_init__(self) -> None:
+        """`looked_at`: the slots that conditions name."""
+        names = {name for each in self.variations for name, _ in each.conditions}
+        object.__setattr__(self, "looked_at", tuple(sorted(names)))
 
     @property
     def placeholders(self) -> set[str]:
@@ -112,6 +121,24 @@ class Response:
 
     def choose(self, slots: Mapping[str, Any], channel: str, turn: int) -> Variation | None:
         """None if no variation is meant for these slots and this channel."""
+        best = self._meant(slots, channel)
+        if len(best) < 2:
+            return best[0] if best else None
+        return best[(turn + crc32(self.name.encode())) % len(best)]
+
+    def _meant(self, slots: Mapping[str, Any], channel: str) -> list[Variation]:
+        seen = (channel, *[slots.get(name) for name in self.looked_at])
+        try:
+            known = self.chosen.get(seen)
+        except TypeError:  # a slot that holds a list
+            return self._best(slots, channel)
+        if known is None:
+            if len(self.chosen) >= CHOICES_KEPT:
+                self.chosen.clear()
+            known = self.chosen[seen] = self._best(slots, channel)
+        return known
+
+    def _best(self, slots: Mapping[str, Any], channel: str) -> list[Variation]:
         best: list[Variation] = []
         best_rank = 4
         for each in self.variations:
@@ -123,9 +150,7 @@ class Response:
             if rank < best_rank:
                 best, best_rank = [], rank
             best.append(each)
-        if len(best) < 2:
-            return best[0] if best else None
-        return best[(turn + crc32(self.name.encode())) % len(best)]
+        return best
 
     def say(self, slots: Mapping[str, Any], channel: str, turn: int, extra: Mapping[str, Any]) -> Said | None:
         """The message, filled from `extra` and then `slots`. None if nothing fits; LookupError names a placeholder

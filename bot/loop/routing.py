@@ -6,9 +6,12 @@ A hint may be lost at any moment. `follow` and the sweeps find in the database w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from bot.loop.shares import Shares, lane_of_place, part_of
-from storage.stream import Hint, Stream
+
+if TYPE_CHECKING:
+    from storage.stream import Hint, Stream
 
 Place = tuple[str, str, str]
 _LANE, _PLACE = "lane", "place"

@@ -246,8 +246,15 @@ class Turns:
         if not batch:
             return
         began = time.perf_counter() if began is None else began
+        places = {place for effects in batch for place in effects.outgoing()}
+        if self._database.in_order:
+            # Who sends asks for these rows after they are written, perhaps before they are committed: then both share
+            # the commit.
+            asyncio.get_running_loop().call_soon(self._hint, places)
         await self._database.write(lambda connection: apply(connection, batch))
-        self._tell(batch)
+        if not self._database.in_order:
+            self._hint(places)
+        self._changed([effects.state.lane for effects in batch])
         now, seconds = self._clock.now(), time.perf_counter() - began
         for effects in batch:
             self._figures.turned(effects, now, seconds)
@@ -262,14 +269,6 @@ class Turns:
                 raise
             return error
         return None
-
-    def _tell(self, batch: Iterable[Effects]) -> None:
-        written: set[tuple[str, str, str]] = set()
-        lanes: list[str] = []
-        for effects in batch:
-            written |= effects.outgoing()
-            lanes.append(effects.state.lane)
-        self.sent(written, lanes)
 
     # ---- alone ----
 
