@@ -19,7 +19,9 @@ from bot import running as at_work
 from bot.accounts import adapters_of
 from bot.actions.registry import executor
 from bot.alone import alone_on
+from bot.cases.clocks import House
 from bot.cases.paging import Paging
+from bot.cases.rulebook import Rulebook
 from bot.cases.tick import Ticking
 from bot.clock import Clock, SystemClock
 from bot.content import Content
@@ -134,6 +136,9 @@ async def opened(
         content = replace(content, surveys=await versions.kept(database, content.surveys, clock or SystemClock()))
         library = Library(content.knowledge)
         await library.open(database, (clock or SystemClock()).now())
+        rulebook = rulebook_of(content)
+        await rulebook.follow(database)
+        content = replace(content, **rulebook.values)
         engines = Engines(settings, clock or SystemClock(), content, library)
         stack.push_async_callback(engines.close)
         encoders = settings.encoders and role != "gateway"
@@ -156,7 +161,7 @@ async def opened(
         if collector:
             stack.push_async_callback(asyncio.to_thread, collector.close)
         known = (settings, clock or SystemClock(), database, content, made, mind, secret)
-        service = wire(*known, shares, buckets, Figures(collector), library)
+        service = wire(*known, shares, buckets, Figures(collector), library, rulebook)
         service.role = role
         stack.push_async_callback(service.courier.close)
         if redis:
@@ -201,6 +206,11 @@ def traced(settings: Settings, role: Role) -> Collector | None:
     from bot.tracing import Collector  # noqa: PLC0415 - a quarter of a second that only traces should cost
 
     return Collector(settings.traces_url, role)
+
+
+def rulebook_of(content: Content) -> Rulebook:
+    """Of the content files; `follow` makes it what staff made of them."""
+    return Rulebook(content.directory, House(content.deadlines, content.calendar, content.departments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,15 +263,18 @@ def wire(
     shared: Buckets | None = None,
     figures: Figures | None = None,
     library: Library | None = None,
+    rulebook: Rulebook | None = None,
 ) -> Service:
     """Every part given what it needs. Without `shares` everything is this process's. `shared`: send rates that all
-    processes keep. Without `library` the knowledge base is what `mind` knows."""
+    processes keep. Without `library` the knowledge base is what `mind` knows, without `rulebook` the house is as in the
+    files."""
     links = Links(settings.address, secret)
     live = Live()
     lanes = Lanes()
     shares, figures = shares or Shares(None), figures or Figures()
     router = Router(shares, lanes.wake, lambda places: delivery.hint(places), live.changed)  # noqa: PLW0108 - made below
-    desk = Desk(content.departments, content.deadlines, content.calendar, links)
+    rulebook = rulebook or rulebook_of(content)
+    desk = Desk(rulebook.house, links)
     asking = Asking(content.surveys, desk, links, content.notices, mind.typed_rating)
     library = library or Library(content.knowledge, mind.answers)
     talking = Talking(mind.talks, library, desk, content.surveys, content.notices, settings.company)
@@ -338,13 +351,14 @@ def wire(
         ticking=Ticking(database, clock, desk.house, router.changed),
         webhooks=Webhooks(database, clock, secret, settings.networks),
         mail=mail,
-        paging=Paging(database, clock, content.departments, router.changed),
+        paging=Paging(database, clock, desk.house, router.changed),
         courier=Courier(database, clock, hooks, mail, hooks.http.close),
         shares=shares,
         router=router,
         figures=figures,
         counts=mind.counts,
         library=library,
+        rulebook=rulebook,
         relearning=mind.relearning,
         fetching=Fetching(
             database,

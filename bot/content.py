@@ -82,13 +82,7 @@ def load(directory: Path) -> Content:
     }
     calendar, houses = found["calendar"], found["departments"]
     if isinstance(calendar, Calendar) and isinstance(houses, Departments):
-        problems += [
-            Problem(
-                "calendar.yml", 1, f"there is no department '{name}'", "Name those of departments.yml, or add it there"
-            )
-            for name in calendar.departments
-            if name not in houses.names
-        ]
+        problems += calendar_reading.strangers(calendar, houses.names)
     known = cast("Surveys | None", found["surveys"])
     tree = read(partial(indicators.load, surveys=known), "indicators.yml")
     if problems:

@@ -32,8 +32,8 @@ FILES = 1.0
 RELATIONSHIPS = 5.0
 """Seconds between two batches of customers who are decided on for a scheduled survey."""
 
-KNOWLEDGE = 2.0
-"""Seconds between two looks for what staff changed of the knowledge base in another process."""
+CONTENT = 2.0
+"""Seconds between two looks for what staff changed of the content in another process."""
 
 CARE = 60.0
 """Seconds between two looks at who is valuable, who may be lost and what to write them."""
@@ -50,7 +50,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     """The loop at work: turns, delivery, timers, sweeps. At the end what is under way is finished, and what others can
     go on with is given to them."""
     work: dict[str, Coroutine[Any, Any, None]] = {}
-    work["knowledge"] = _again(KNOWLEDGE, partial(service.library.follow, service.database))
+    work["content"] = _again(CONTENT, service.follow)
     last: list[asyncio.Task[None]] = []
     if not service.shares.all:
         work |= _together(service)

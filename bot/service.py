@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from aiohttp import web
 
 from bot.cases.paging import Paging
+from bot.cases.rulebook import Rulebook
 from bot.cases.tick import Ticking
 from bot.clock import Clock
 from bot.content import Content
@@ -84,6 +85,7 @@ class Service:
     router: Router
     figures: Figures
     library: Library
+    rulebook: Rulebook
     fetching: Fetching
     retention: Retention
     role: Role = "all"
@@ -102,6 +104,12 @@ class Service:
     def count(self, name: str, by: int = 1) -> None:
         """Counters for /metrics: `what.channel`."""
         self.counts[name] = self.counts.get(name, 0) + by
+
+    async def follow(self) -> None:
+        """Take in what staff changed of the content, here or in another process."""
+        await self.library.follow(self.database)
+        if await self.rulebook.follow(self.database):
+            self.content = replace(self.content, **self.rulebook.values)
 
     async def settle(self) -> None:
         """Work everything that waits at the clock's present time, until nothing is left: for simulations and tests."""

@@ -57,10 +57,11 @@ class Sheet:
     Usage: `with sheet.part(): ...` around what may fail alone, then `sheet.check()`, which raises ContentError.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
+        """`text`: what the file would hold, instead of what it holds."""
         self.file = path.name
         self.problems: list[Problem] = []
-        self.root = self._read(path)
+        self.root = self._read(path, text)
 
     # ---- problems ----
 
@@ -151,10 +152,10 @@ class Sheet:
 
     # ---- reading ----
 
-    def _read(self, path: Path) -> Item:
+    def _read(self, path: Path, text: str | None) -> Item:
         top = Item(1)
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = path.read_text(encoding="utf-8-sig") if text is None else text
         except (OSError, UnicodeDecodeError) as error:
             self.refuse(top, f"cannot be read ({error})", f"Put a readable UTF-8 file at {path}")
             raise ContentError(self.problems) from None

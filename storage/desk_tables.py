@@ -71,3 +71,15 @@ knowledge_versions = table(
     when("created_at", nullable=False),
     UniqueConstraint("key", "number"),
 )
+
+# What staff made of content files that rule the house: of a file's versions the last counts.
+content_versions = table(
+    "content_versions",
+    Column("file", String(60), nullable=False),  # calendar.yml
+    Column("number", Integer, nullable=False),  # from 1; two who write at once cannot both have the next
+    Column("kind", String(10), nullable=False),  # written, shipped: as the file has it
+    Column("text", CleanText),
+    Column("actor", String(60), nullable=False),  # staff:7
+    when("created_at", nullable=False),
+    UniqueConstraint("file", "number"),
+)

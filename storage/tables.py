@@ -362,6 +362,7 @@ webhooks = post_tables.webhooks
 attachments = attachment_tables.attachments
 attachment_parts = attachment_tables.attachment_parts
 canned_replies = desk_tables.canned_replies
+content_versions = desk_tables.content_versions
 corrections = desk_tables.corrections
 knowledge_versions = desk_tables.knowledge_versions
 mentions = desk_tables.mentions

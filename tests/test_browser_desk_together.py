@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped] # it comes without types
 from browser_parts import NEEDS_CHROMIUM, PHONE, Screen
-from desk_parts import Place, opened
+from desk_parts import Agent, Place, form, opened
 from desk_screens import desk_of
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from bot import app
+from bot.cases import numbers
 from bot.desk import words
+from bot.desk.routes import routes
 from storage import tables
 from storage.database import Database
 
@@ -29,10 +32,20 @@ MAGNIFIED: ViewportSize = {"width": 320, "height": 256}
 
 SHEETS = (
     *("/desk/figures", "/desk/team", "/desk/admin", "/desk/admin/channels", "/desk/admin/tokens"),
-    *("/desk/admin/replies", "/desk/admin/knowledge", "/desk/admin/knowledge/new", "/desk/admin/house"),
-    *("/desk/alerts", "/desk/call-backs", "/desk/cases", "/desk/risk", "/desk/entry", "/desk/surveys"),
-    *("/desk/admin/dead-letters", "/desk/admin/paging", "/desk/admin/webhooks"),
+    *("/desk/admin/replies", "/desk/admin/knowledge", "/desk/admin/knowledge/new", "/desk/admin/knowledge/entry/entry"),
+    *("/desk/admin/house", "/desk/admin/house/calendar.yml", "/desk/admin/house/deadlines.yml"),
+    *("/desk/admin/house/departments.yml", "/desk/improvements", "/desk/improvements/1"),
+    *("/desk/alerts", "/desk/call-backs", "/desk/cases", f"/desk/cases/{numbers.number(1)}", "/desk/risk"),
+    *("/desk/entry", "/desk/surveys", "/desk/password", "/desk/name"),
+    *(
+        "/desk/admin/dead-letters",
+        "/desk/admin/dead-letters/999",
+        "/desk/admin/paging",
+        "/desk/admin/webhooks",
+        "/desk/admin/webhooks/1",
+    ),
 )
+"""Every page beside the console and the door: a test asks the routes."""
 
 
 @pytest.fixture
@@ -215,6 +228,21 @@ async def test_a_correction_takes_two_clicks(browser: Browser, still: Place) -> 
     await expect(page.locator(".empty h2").first).to_have_text("Nothing found")
 
 
+def test_no_page_is_forgotten() -> None:
+    """Whatever the desk answers with a page is in the round of axe."""
+    apart = re.compile(r"/desk|/desk/(api/.*|static.*|ws|sign-in)|.*/(knowledge\.yml|text)")
+    found = {each.resource.canonical for each in application_routes() if each.resource is not None}
+    pages = {path for path in found if path.startswith("/desk") and not apart.fullmatch(path)}
+    shapes = {path: re.compile(re.sub(r"\{.*?\}", "[^/]+", path)) for path in pages}
+    assert [path for path, shape in shapes.items() if not any(shape.fullmatch(each) for each in SHEETS)] == []
+
+
+def application_routes() -> list[Any]:
+    made = web.Application()
+    made.add_routes(routes)
+    return [each for each in made.router.routes() if each.method == "GET"]
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_every_page_is_for_everybody(browser: Browser, still: Place, language: str) -> None:
     """No serious finding of axe on any page, light or dark; nothing scrolls sideways on a phone, nor at 400 %."""
@@ -223,12 +251,18 @@ async def test_every_page_is_for_everybody(browser: Browser, still: Place, langu
     await still.say("a person please")
     await ann.do("claim", talk)
     await ann.post(f"conversations/{talk}/whispers", {"text": "a note", "client_key": "n"})
+    await fill(still, ann)
     screen = await desk_of(browser, still, ann, language, color_scheme="dark" if language == "zh" else "light")
     page = screen.page
     for path in (f"/desk#/mine/{talk}", *SHEETS):
-        await page.goto(still.origin + path)
+        answer = await page.goto(still.origin + path)
+        assert answer is None or answer.ok, path
         if "#" in path:
             await expect(page.locator(".whisper")).to_be_visible()
+            await page.locator("#link-case").click()
+            await expect(page.get_by_role("dialog")).to_be_visible()
+            assert await findings(page) == [], "a dialog"
+            await page.keyboard.press("Escape")
         assert await findings(page) == [], path
         for size in (PHONE, MAGNIFIED):
             await page.set_viewport_size(size)
@@ -238,6 +272,28 @@ async def test_every_page_is_for_everybody(browser: Browser, still: Place, langu
     stranger = await browser.new_page()
     await stranger.goto(f"{still.origin}/desk/sign-in?lang={language}")
     assert await findings(stranger) == []
+
+
+async def fill(place: Place, root: Agent) -> None:
+    """Something to show on each page."""
+    lost = {"id": 999, "channel": "web", "account": "default", "dedupe_key": "lost", "lane": "chat:web:default:v9"}
+    lost |= {
+        "event": {"type": "text", "text": "hello", "thread": "v9", "dedupe_key": "lost"},
+        "reason": "failed 3 times",
+    }
+    values = lost | {"state": "dead", "attempts": 3, "received_at": place.clock.now()}
+    await place.database.write(lambda connection: connection.execute(tables.inbox.insert().values(values)))
+    await place.service.library.follow(place.database)
+    entry = {"zh_question": "几点开门", "zh_answer": "九点", "do": "save"}
+    topic = {"topic": "product:quality", "impact": "5", "difficulty": "1", "owner": str(root.id), "due": "2020-01-01"}
+    for path, fields in (
+        ("/desk/admin/knowledge/save", entry),
+        ("/desk/admin/webhooks", {"name": "CRM", "url": "https://crm.example.com/x", "kind": "*"}),
+        ("/desk/improvements", topic | {"title": "Better boxes", "measure": "Thicker"}),
+        ("/desk/cases/views?urgent=1", {"name": "Urgent ones"}),
+    ):
+        async with await form(root.session, path, root.origin, **fields) as answer:
+            assert answer.status in (200, 303), (path, await answer.text())
 
 
 async def findings(page: Page) -> list[Any]:

@@ -139,7 +139,7 @@ async def test_valued_customers_are_called_every_so_often(place: Place, client: 
     caring = place.service.caring
     caring.care = replace(CARE, calls=replace(CARE.calls, per_day=2))
     closed = replace(caring.desk.calendar, special={date(2026, 3, 8): ()})
-    caring.desk = replace(caring.desk, calendar=closed)
+    caring.desk = replace(caring.desk, house=replace(caring.desk.house, calendar=closed))
     for number in range(3):
         await report(client, number, id=f"c{number}", revenue=float(number), segment="high_value", addresses=[])
     answer = await client.post("/api/v1/contacts/care", json={"customer": "c2", "manager": "anna"})

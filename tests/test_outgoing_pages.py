@@ -144,7 +144,7 @@ async def test_of_two_processes_one_pages(postgresql: Database) -> None:
     await place.say("hello", "t0")
     found = [alerts.Alert("urgent", f"x:{each}", "supervisor", place.clock.now(), pages=True) for each in range(5)]
     await postgresql.write(lambda connection: alerts.raise_all(connection, found))
-    pagers = [Paging(postgresql, place.clock, place.service.content.departments) for _ in range(4)]
+    pagers = [Paging(postgresql, place.clock, place.service.ticking.house) for _ in range(4)]
     assert sum(await asyncio.gather(*(each.page() for each in pagers))) == 5
     assert await place.count(tables.posts) == 5
 

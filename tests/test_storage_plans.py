@@ -36,7 +36,16 @@ JOURNEYS = (
     "survey_quoted_under_an_agent",
 )
 SMALL = {
-    *("staff", "knowledge", "knowledge_versions", "survey_versions", "notes", "api_tokens", "alembic_version"),
+    *(
+        "staff",
+        "knowledge",
+        "knowledge_versions",
+        "content_versions",
+        "survey_versions",
+        "notes",
+        "api_tokens",
+        "alembic_version",
+    ),
     *("webhooks", "webhook_kinds", "pagers"),
 }
 """Tables that do not grow with what customers say."""

@@ -114,7 +114,7 @@ def house(
         "notices": notices.load(ASSISTANT / "notices.yml"),
         "public_replies": replies.read(ASSISTANT / "public_replies.yml"),
     }
-    content = Content(**files, assistant=NONE, training=NONE, taxonomy=NONE, knowledge=())
+    content = Content(**files, assistant=NONE, training=NONE, taxonomy=NONE, knowledge=(), directory=ASSISTANT)
     adapters = {("web", "default"): WebAdapter("default", WebSettings(), Http()), **(more or {})}
     mind = app.Mind(Plain(), Script(), Index([]), closer, None, lambda text, maximum: None)
     return app.wire(given, clock, database, content, adapters, mind, SECRET)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import get_args
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.cases import zones
 from bot.cases.calendar import WEEKDAYS, Calendar, Hours
+from bot.errors import Problem
 from bot.yamlfile import Item, Sheet
 from nlu.understanding import Language
 
@@ -18,9 +19,9 @@ _DAY = timedelta(days=1)
 _SPAN = re.compile(r"(\d{1,2}):(\d\d)\s*[-–—~至到]\s*(\d{1,2}):(\d\d)")
 
 
-def load(path: Path) -> Calendar:
-    """The calendar of a file. Raises ContentError with every problem found."""
-    sheet = Sheet(path)
+def load(path: Path, text: str | None = None) -> Calendar:
+    """The calendar of a file, or of the `text` that it would hold. Raises ContentError with every problem found."""
+    sheet = Sheet(path, text)
     zone = ZoneInfo("UTC")
     weekly: list[tuple[Hours, ...]] = [()] * 7
     special: dict[date, tuple[Hours, ...]] = {}
@@ -56,6 +57,33 @@ def load(path: Path) -> Calendar:
     sheet.check()
     named = {language: zones.name(zone, language) for language in spoken}
     return Calendar(zone, tuple(weekly), special, named, departments)
+
+
+def hours_of(texts: Sequence[str]) -> tuple[Hours, ...] | None:
+    """The hours of a day out of spans such as 9:00-12:00, in order; None where they are none."""
+    spans: list[Hours] = []
+    last = 0
+    for text in texts:
+        found = _SPAN.fullmatch(text)
+        if found is None:
+            return None
+        start_hour, start_minute, end_hour, end_minute = (int(part) for part in found.groups())
+        start, end = 60 * start_hour + start_minute, 60 * end_hour + end_minute
+        if max(start_minute, end_minute) > 59 or not last <= start < end <= 24 * 60:
+            return None
+        last = end
+        spans.append(Hours(time(*divmod(start, 60)), time(*divmod(end % (24 * 60), 60))))
+    return tuple(spans)
+
+
+def strangers(calendar: Calendar, departments: Collection[str]) -> list[Problem]:
+    """What is wrong with the departments that keep hours of their own: those that there are not."""
+    remedy = "Name those of departments.yml, or add it there"
+    return [
+        Problem("calendar.yml", 1, f"there is no department '{name}'", remedy)
+        for name in calendar.departments
+        if name not in departments
+    ]
 
 
 def _weekly(sheet: Sheet, item: Item, whose: str) -> list[tuple[Hours, ...]]:
@@ -102,20 +130,13 @@ def _zone(sheet: Sheet, item: Item) -> ZoneInfo:
 
 def _hours(sheet: Sheet, item: Item, day: str) -> tuple[Hours, ...]:
     remedy = 'Write spans in order, such as ["9:00-12:00", "13:30-18:00"]; [] for none; 24:00 for midnight'
-    spans: list[Hours] = []
-    last = 0
-    for one in sheet.items(item, f"the hours of {day}"):
-        text = sheet.text(one, f"the hours of {day}")
-        found = _SPAN.fullmatch(text)
-        if found is None:
-            raise sheet.refuse(one, f"the hours of {day} are '{text}'", remedy)
-        start_hour, start_minute, end_hour, end_minute = (int(part) for part in found.groups())
-        start, end = 60 * start_hour + start_minute, 60 * end_hour + end_minute
-        if max(start_minute, end_minute) > 59 or not last <= start < end <= 24 * 60:
-            raise sheet.refuse(one, f"the hours of {day}, '{text}', end before they begin, or overlap", remedy)
-        last = end
-        spans.append(Hours(time(*divmod(start, 60)), time(*divmod(end % (24 * 60), 60))))
-    return tuple(spans)
+    texts = [sheet.text(one, f"the hours of {day}") for one in sheet.items(item, f"the hours of {day}")]
+    for n, one in enumerate(item.items or ()):
+        if not _SPAN.fullmatch(texts[n]):
+            raise sheet.refuse(one, f"the hours of {day} are '{texts[n]}'", remedy)
+        if hours_of(texts[: n + 1]) is None:
+            raise sheet.refuse(one, f"the hours of {day}, '{texts[n]}', end before they begin, or overlap", remedy)
+    return hours_of(texts) or ()
 
 
 def _days(sheet: Sheet, item: Item, what: str) -> Iterator[date]:

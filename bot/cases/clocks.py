@@ -25,9 +25,10 @@ Stage = Literal["warned", "breached", "escalated"]
 Ending = Literal["met", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class House:
-    """What deadlines are counted by, and who there is to keep them."""
+    """What deadlines are counted by, and who there is to keep them, as it is now: one for all who ask, which `rulebook`
+    keeps to what staff change. Each of the three is whole."""
 
     deadlines: Deadlines
     calendar: Calendar

@@ -107,9 +107,9 @@ def between(calendar: Calendar, start: datetime, end: datetime, counted: Counted
 # ---- deadlines.yml ----
 
 
-def load(path: Path) -> Deadlines:
-    """The deadlines of a file. Raises ContentError with every problem found."""
-    sheet = Sheet(path)
+def load(path: Path, text: str | None = None) -> Deadlines:
+    """The deadlines of a file, or of the `text` that it would hold. Raises ContentError with every problem found."""
+    sheet = Sheet(path, text)
     responses: dict[Urgency, Allowance] = {}
     others: dict[Task, Allowance] = dict(_DEFAULTS)
     escalation: tuple[Escalation, ...] = _ESCALATION

@@ -42,9 +42,9 @@ def assign(departments: Departments, natures: Sequence[Nature]) -> Assignment:
     return Assignment(found[0], tuple(found[1:]), departments.coordinator)
 
 
-def load(path: Path) -> Departments:
-    """The departments of a file. Raises ContentError with every problem found."""
-    sheet = Sheet(path)
+def load(path: Path, text: str | None = None) -> Departments:
+    """The departments of a file, or of the `text` that it would hold. Raises ContentError with every problem found."""
+    sheet = Sheet(path, text)
     names: dict[str, Words] = {}
     by_nature: dict[Nature, str] = {}
     hub = coordinator = ""

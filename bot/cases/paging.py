@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from bot.cases import alerts, numbers
 from bot.cases.alerts import REPEAT
-from bot.cases.departments import Departments
+from bot.cases.clocks import House
 from bot.clock import Clock
 from bot.outgoing import events, posts
 from bot.outgoing.events import Event
@@ -29,7 +29,7 @@ class Paging:
 
     database: Database
     clock: Clock
-    departments: Departments
+    house: House
     changed: Callable[[Iterable[str]], None] = lambda _: None
 
     async def page(self) -> int:
@@ -68,7 +68,7 @@ class Paging:
     def _data(self, row: Any, about: Mapping[int, Any], language: str) -> dict[str, Any]:
         """What a mail may say: numbers and names of the house."""
         case, detail = about.get(row.case_id), row.detail or {}
-        department = self.departments.names.get(case.department) if case is not None else None
+        department = self.house.departments.names.get(case.department) if case is not None else None
         return {
             "language": language,
             "number": numbers.number(row.case_id) if row.case_id is not None else None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
+from urllib.parse import urlencode
 
 from aiohttp import web
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from bot.cases import numbers
+from bot.cases import filters, numbers, views
+from bot.cases.filters import Wanted as Kept
 from bot.cases.rules import SETTLED, STATES
 from bot.desk import case_scope
 from bot.desk.case_acts import number_of
@@ -17,17 +19,20 @@ from bot.desk.case_dues import Coming, upcoming
 from bot.desk.case_sheet import Reader
 from bot.desk.case_timeline import state_name
 from bot.desk.moments import length
+from bot.desk.request import fields_of
 from bot.desk.room import Room
-from bot.desk.sheets import sheet, show, ticking
+from bot.desk.sheets import back, done, sheet, show, ticking
 from bot.desk.table import routes
 from bot.desk.transcript import without_keys
 from bot.desk.words import language_of, said
+from bot.staff.service import record
 from bot.staff.sessions import Member
 from storage.sets import among
 from storage.tables import cases, contacts, deadlines, staff
 
 CASES = "/desk/cases"
 PAGE = 40
+_NAME = 60
 _OPEN = sorted(set(STATES) - SETTLED)
 _c, _d = cases.c, deadlines.c
 
@@ -45,6 +50,9 @@ class Wanted:
     urgent: bool
     breached: bool
     page: int
+    view: str = ""
+    kept: Kept | None = None
+    """The filters of the saved view of this name, which the others narrow."""
 
 
 @routes.get(CASES)
@@ -58,6 +66,9 @@ async def all_cases(request: web.Request, room: Room, member: Member) -> web.Str
     if asked is not None and await service.database.read(lambda link: case_scope.visible(link, member, asked)):
         raise web.HTTPSeeOther(f"{CASES}/{numbers.number(asked)}")
     wanted = _wanted(request, service.content.departments.names)
+    saved = await views.all_views(service.database)
+    kept = next((each for each in saved if each.name == wanted.view), None)
+    wanted = replace(wanted, kept=kept.wanted) if kept else replace(wanted, view="")
 
     def work(connection: Connection) -> tuple[str, list[dict[str, Any]], bool]:
         own = (
@@ -81,16 +92,57 @@ async def all_cases(request: web.Request, room: Room, member: Member) -> web.Str
         whose=get_args(Whose),
         orders=get_args(Order),
         own_department=reader.department(own),
-        query={name: value for name, value in request.query.items() if name not in ("page", "number", "lang")},
+        query={name: value for name, value in request.query.items() if name not in ("page", "number", "lang", "done")},
         typed=typed,
+        done=done(request),
+        views=[each.name for each in saved],
+        longest=_NAME,
+        me_supervisor=member.supervisor,
+    )
+
+
+@routes.post(CASES + "/views")
+@sheet("supervisor", "admin")
+async def save_view(request: web.Request, room: Room, member: Member) -> web.StreamResponse:
+    """What the query lists, kept under a `name` for everybody in the house, in place of what had that name; `remove`
+    takes the name away."""
+    service, form, language = room.service, await fields_of(request), language_of(request)
+    name, by = " ".join(form.get("name", "").split()), f"staff:{member.id}"
+    if not 1 <= len(name) <= _NAME:
+        raise web.HTTPUnprocessableEntity(text=said("cases.view_bad", language, longest=_NAME))
+    if "remove" in form:
+        await views.remove(service.database, name)
+        await record(service.database, service.clock, by, "view_removed", f"view:{name}")
+        raise back(request, CASES, "removed")
+    wanted = _wanted(request, service.content.departments.names)
+    try:
+        await views.save(service.database, name, _as_view(wanted, member), by, service.clock.now())
+    except views.TooManyViews:
+        raise web.HTTPConflict(text=said("cases.view_many", language, most=views.MOST)) from None
+    await record(service.database, service.clock, by, "view_saved", f"view:{name}")
+    raise web.HTTPSeeOther(f"{CASES}?{urlencode({'view': name, 'order': wanted.order, 'done': 'saved'})}")
+
+
+def _as_view(wanted: Wanted, member: Member) -> Kept:
+    """The same filters, as everybody may use them: what was "mine" is whoever's who saved it."""
+    return Kept(
+        open=wanted.whose != "settled",
+        urgency="urgent" if wanted.urgent else None,
+        department=wanted.department or None,
+        owner=member.login if wanted.whose == "mine" else None,
+        owned=False if wanted.whose == "nobody" else None,
+        overdue=True if wanted.breached else None,
     )
 
 
 def listed(connection: Connection, reader: Reader, wanted: Wanted, own: str) -> tuple[list[dict[str, Any]], bool]:
     """The cases of a page, and whether there are more. `own`: the member's department."""
     late = select(_d.id).where(_d.case_id == _c.id, _d.breached_at.is_not(None), among(_d.state, "running", "frozen"))
-    states = sorted(SETTLED) if wanted.whose == "settled" else _OPEN
-    where: list[ColumnElement[bool]] = [among(_c.state, *states), case_scope.shown_to(reader.member)]
+    where: list[ColumnElement[bool]] = [case_scope.shown_to(reader.member)]
+    if wanted.kept is not None:
+        where += filters.conditions(wanted.kept)
+    if wanted.kept is None or wanted.whose == "settled":
+        where.append(among(_c.state, *(sorted(SETTLED) if wanted.whose == "settled" else _OPEN)))
     if wanted.whose == "mine":
         where.append(_c.owner_id == reader.member.id)
     elif wanted.whose == "department":
@@ -163,4 +215,5 @@ def _wanted(request: web.Request, departments: Any) -> Wanted:
         urgent=query.get("urgent") == "1",
         breached=query.get("breached") == "1",
         page=int(page) if page.isascii() and page.isdecimal() and len(page) < 5 else 0,
+        view=query.get("view", "")[:_NAME],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, select
+from sqlalchemy import Connection, case, or_, select
 
 from bot.cases import numbers
 from bot.cases.rules import SETTLED
@@ -16,7 +16,7 @@ from bot.desk.transcript import Judging, without_keys
 from bot.surveys.definitions import Definition
 from bot.surveys.scales import LOW_BELOW
 from nlu.understanding import Language
-from storage.tables import addresses, cases, contacts, conversations, episodes, ratings, staff, surveys
+from storage.tables import addresses, case_reports, cases, contacts, conversations, episodes, ratings, staff, surveys
 
 _CASES = 10
 _RATINGS = 8
@@ -44,7 +44,7 @@ def about(
         "email": row.email,
         "since": row.created_at,
         "addresses": _addresses(connection, contact),
-        "cases": _cases(connection, contact, judged, content, language),
+        "cases": _cases(connection, contact, conversation, judged, content, language),
         "ratings": _ratings(connection, contact, judged, content, language),
         "conversations": _conversations(connection, contact, conversation),
     }
@@ -66,13 +66,21 @@ def _addresses(connection: Connection, contact: int) -> list[dict[str, Any]]:
 
 
 def _cases(
-    connection: Connection, contact: int, judged: Judging, content: Content, language: Language
+    connection: Connection, contact: int, conversation: int, judged: Judging, content: Content, language: Language
 ) -> list[dict[str, Any]]:
+    """Theirs, and those that this conversation was linked to. `here`: it is spoken of in this conversation."""
+    reports = case_reports.c
+    linked = set(
+        connection.execute(
+            select(reports.case_id).where(reports.conversation_id == conversation, reports.split_into.is_(None))
+        ).scalars()
+    )
     settled = case((cases.c.state.in_(sorted(SETTLED)), 1), else_=0)
     statement = (
         select(cases, staff.c.name.label("owner_name"))
         .outerjoin(staff, staff.c.id == cases.c.owner_id)
-        .where(cases.c.contact_id == contact, cases.c.origin.not_in(judged.origins))
+        .where(or_(cases.c.contact_id == contact, cases.c.id.in_(sorted(linked))))
+        .where(cases.c.origin.not_in(judged.origins))
         .order_by(settled, cases.c.id.desc())
         .limit(_CASES)
     )
@@ -87,6 +95,7 @@ def _cases(
                 "state": row.state,
                 "state_name": state_name(row.state, language),
                 "open": row.state not in SETTLED,
+                "here": row.conversation_id == conversation or row.id in linked,
                 "urgency": row.urgency,
                 "department": department.said(language) if department else None,
                 "department_key": row.department,

@@ -34,7 +34,7 @@ _ELSEWHERE = frozenset(
         *("account", "admin", "channels", "day", "entry", "figures", "house", "name", "password", "replies", "sheet"),
         *("surveys", "counted", "task", "tokens", "unasked", "unasked_why", "offline", "cases", "calls", "call_why"),
         *("case", "case_act", "case_why", "case_event", "case_actor", "task_kind", "task_state", "task_act"),
-        *("alerts", "paging", "webhooks", "remedy", "remedy_state", "remedy_act"),
+        *("rulebook", "improve", "alerts", "paging", "webhooks", "remedy", "remedy_state", "remedy_act"),
     )
 )
 """Sections that the console never says."""

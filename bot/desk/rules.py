@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.cases.calendar import Calendar, Hours
 from bot.cases.deadlines import TASKS, Allowance
+from bot.cases.departments import NATURES, Departments
 from bot.desk import previews
 from bot.desk.keeping import kept
 from bot.desk.room import Room
@@ -42,16 +43,16 @@ async def house(request: web.Request, room: Room, member: Member) -> web.StreamR
     now, settings, content = service.clock.now(), service.settings, service.content
     urgencies: tuple[Urgency, ...] = get_args(Urgency)
     deadlines, calendar = content.deadlines, content.calendar
-    allowed = [
+    listed = [
         {
             "name": f"{said('task.first_response', language)} · {said(f'urgency.{each}', language)}",
-            "within": _allowed(deadlines.first_response[each], language),
+            "within": allowed(deadlines.first_response[each], language),
             "promise": service.policy.talking.desk.promise(each, now, language),
         }
         for each in urgencies
     ]
-    allowed += [
-        {"name": said(f"task.{task}", language), "within": _allowed(deadlines.others[task], language), "promise": ""}
+    listed += [
+        {"name": said(f"task.{task}", language), "within": allowed(deadlines.others[task], language), "promise": ""}
         for task in TASKS
         if task in deadlines.others
     ]
@@ -61,11 +62,11 @@ async def house(request: web.Request, room: Room, member: Member) -> web.StreamR
         "house",
         **await kept(service, language),
         folder=settings.assistant_dir if settings.assistant_dir != ASSISTANT else said("house.shipped", language),
-        allowed=allowed,
+        allowed=listed,
         warn=round(100 * deadlines.warn_at),
         close_from=round(deadlines.close_from),
         escalation=[
-            _escalated(said(f"role.{each.to}", language), each.after, language) for each in deadlines.escalation
+            escalated(said(f"role.{each.to}", language), each.after, language) for each in deadlines.escalation
         ],
         week=_week(calendar, language),
         special=_special(calendar, now, language),
@@ -75,21 +76,40 @@ async def house(request: web.Request, room: Room, member: Member) -> web.StreamR
             if key in calendar.departments
         ],
         zone=str(calendar.zone),
+        houses=_houses(content.departments, language),
         surveys=[_survey(service, each, language, now) for each in content.surveys.definitions.values()],
         settings=[(f"EARFUL_{name.upper()}", _shown(getattr(settings, name))) for name in _SHOWN],
     )
+
+
+def _houses(departments: Departments, language: Language) -> list[tuple[str, str]]:
+    """Each department, with what it takes and what it is."""
+    found = []
+    for key, name in departments.names.items():
+        takes = [
+            said(f"nature.{nature}", language)
+            for nature in NATURES
+            if nature != "none" and departments.by_nature[nature] == key
+        ]
+        takes += [
+            said(f"rulebook.{role}", language) for role in ("hub", "coordinator") if getattr(departments, role) == key
+        ]
+        found.append((name.said(language), ("、" if language == "zh" else ", ").join(takes)))
+    return found
 
 
 def _shown(value: object) -> str:
     return "–" if value == "" else str(value)
 
 
-def _allowed(allowance: Allowance, language: Language) -> str:
+def allowed(allowance: Allowance, language: Language) -> str:
+    """How long something may take, in words."""
     counted = said(f"counted.{allowance.counted}", language)
     return f"{_span(allowance.within, language)} · {counted}"
 
 
-def _escalated(role: str, after: timedelta, language: Language) -> str:
+def escalated(role: str, after: timedelta, language: Language) -> str:
+    """Who is told of what is late, and when."""
     if not after:
         return said("house.escalated_at_once", language, role=role)
     return said("house.escalated", language, role=role, after=_span(after, language))
@@ -105,10 +125,11 @@ def _span(length: timedelta, language: Language) -> str:
 
 
 def _week(calendar: Calendar, language: Language) -> list[tuple[str, str]]:
-    return [(said(f"day.{day}", language), _hours(hours)) for day, hours in enumerate(calendar.weekly)]
+    return [(said(f"day.{day}", language), open_hours(hours)) for day, hours in enumerate(calendar.weekly)]
 
 
-def _hours(hours: Sequence[Hours]) -> str:
+def open_hours(hours: Sequence[Hours]) -> str:
+    """A day's hours; empty where nobody is there."""
     return ", ".join(f"{each.start:%H:%M}–{each.end:%H:%M}" for each in hours)
 
 
@@ -117,7 +138,8 @@ def _special(calendar: Calendar, now: datetime, language: Language) -> list[tupl
     today: date = now.astimezone(calendar.zone).date()
     coming = sorted(day for day in calendar.special if day >= today)[:HOLIDAYS]
     return [
-        (f"{day:%Y-%m-%d} {said(f'day.{day.weekday()}', language)}", _hours(calendar.special[day])) for day in coming
+        (f"{day:%Y-%m-%d} {said(f'day.{day.weekday()}', language)}", open_hours(calendar.special[day]))
+        for day in coming
     ]
 
 

@@ -22,6 +22,7 @@ _PAGES = (
     ("/desk/figures", "figures", ("agent", "supervisor", "admin")),
     ("/desk/alerts", "alerts", ("agent", "supervisor", "admin")),
     ("/desk/risk", "risk", ("agent", "supervisor", "admin")),
+    ("/desk/improvements", "improvements", ("supervisor", "admin")),
     ("/desk/team", "team", ("supervisor", "admin")),
     ("/desk/surveys", "surveys", ("supervisor", "admin")),
     ("/desk/admin", "admin", ("admin",)),
@@ -35,7 +36,13 @@ _PAGES = (
     ("/desk/admin/house", "house", ("admin",)),
 )
 
-_WITHIN = {"case": "cases", "entry": "knowledge", "webhook": "webhooks"}
+_WITHIN = {
+    "case": "cases",
+    "entry": "knowledge",
+    "webhook": "webhooks",
+    "rulebook": "house",
+    "improvement": "improvements",
+}
 """Sheets that are reached from another one."""
 
 Sheet = Callable[[web.Request, Room, Member], Awaitable[web.StreamResponse]]

@@ -91,6 +91,11 @@ def place(impact: int, difficulty: int) -> tuple[int, int, int]:
     return QUADRANTS.index(quadrant(impact, difficulty)), -impact, difficulty
 
 
+def moves(old: State) -> list[State]:
+    """Where it may go from there."""
+    return [each for each in STATES if each in _MOVES[old]]
+
+
 def move(old: State, new: State, reason: str) -> None:
     """Raises ImprovementRefused."""
     if new not in _MOVES[old]:

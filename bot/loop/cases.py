@@ -30,14 +30,20 @@ TITLE_LIMIT = sameness.CUT
 class Desk:
     """What opening a case needs to know of the house: its departments, deadlines and hours."""
 
-    departments: Departments
-    deadlines: Deadlines
-    calendar: Calendar
+    house: House
     links: Links
 
     @property
-    def house(self) -> House:
-        return House(self.deadlines, self.calendar, self.departments)
+    def departments(self) -> Departments:
+        return self.house.departments
+
+    @property
+    def deadlines(self) -> Deadlines:
+        return self.house.deadlines
+
+    @property
+    def calendar(self) -> Calendar:
+        return self.house.calendar
 
     def promise(self, urgency: Urgency, now: datetime, language: Language) -> str:
         """By when somebody will answer, in words: the deadline that is kept."""

@@ -40,6 +40,7 @@ Code = Literal[
     "unreachable",
     "not_asked",
     "no_staff",
+    "is_linked",
     "no_report",
     "is_split",
     "remedies_open",
@@ -84,6 +85,7 @@ _REFUSALS: dict[Code, Words] = {
     ),
     "no_report": Words("这个工单里没有这一条", "There is no such part of this case"),
     "is_split": Words("这一条已经单独立案", "This part has a case of its own already"),
+    "is_linked": Words("这个会话已经在工单 {number} 里了", "This conversation belongs to case {number} already"),
     "no_staff": Words("“{name}”现在没有可以接手的人", 'Nobody in the department "{name}" can take it at the moment'),
 }
 

@@ -17,6 +17,7 @@ from bot.loop.asking import Asking
 from bot.loop.case_moves import move, responded, state_now
 from bot.loop.effects import Effects, Kind
 from bot.loop.notices import Notices
+from bot.loop.reach import ENTERED
 from bot.loop.render import split
 from bot.loop.resolving import ask_about_agent, talked
 from bot.loop.state import LaneState
@@ -66,6 +67,18 @@ class CannotReply(Refused):
         return _PUBLIC.said(language)
 
 
+class NobodyReads(Refused):
+    """What was said elsewhere and typed in: its customer does not read here."""
+
+    code = "entered"
+
+    def __init__(self) -> None:
+        Exception.__init__(self, self.code)
+
+    def said(self, language: Language) -> str:
+        return _ENTERED.said(language)
+
+
 class CannotAttach(Refused):
     """The customer's channel takes no files, none as large as this, or this one is not there to be sent."""
 
@@ -86,6 +99,11 @@ _ATTACH = Words(
 _PUBLIC = Words(
     "公开评论下面不能自由回复。客户已收到一条私信，他们回复后会作为新会话出现",
     "A public comment takes no free reply. The customer got a private message; their answer is a new conversation",
+)
+
+_ENTERED = Words(
+    "这是录入的反馈，客户在这里看不到回复。请打电话，或在他的其他渠道回复",
+    "This was typed in for the customer, who does not read here. Call them, or reply on another channel of theirs",
 )
 
 
@@ -139,8 +157,8 @@ class People:
     ) -> int:
         """Words from the agent who holds the conversation, and `files` that they sent up for it. The same `client_key`
         twice is one message. Its id. The first reply answers the open cases of this conversation. Nothing goes out for
-        `hold`, while it may be taken back. Raises CannotReply for a public comment, CannotAttach where the channel
-        takes no such file."""
+        `hold`, while it may be taken back. Raises CannotReply for a public comment, NobodyReads for what was typed in,
+        CannotAttach where the channel takes no such file."""
         known = await self._known(lane, client_key)
         if known is not None:
             return known
@@ -158,10 +176,13 @@ class People:
                 raise Refused(Refusal("taken", holder or ""))
             if state.public:
                 raise CannotReply
-            for case in state.cases:
-                if case.id in unanswered:
-                    self._moved(effects, case, agent, "assigned", "in_progress")
-                    responded(effects, self.asking.desk.house, case, f"staff:{agent.id}")
+            if state.thread.startswith(ENTERED):
+                raise NobodyReads
+            for case in filter(None, map(state.case, sorted(unanswered))):
+                if case.state in cases.SETTLED:
+                    continue
+                self._moved(effects, case, agent, "assigned", "in_progress")
+                responded(effects, self.asking.desk.house, case, f"staff:{agent.id}")
             # Not `say`: what stands in [[brackets]] in a person's own words is theirs, not for us to fill.
             can = effects.capabilities
             if any(file.size > can.file_limit for file in sent_up):
@@ -176,7 +197,7 @@ class People:
             return message
 
         try:
-            message = await self._act(lane, decide)
+            message = await self._act(lane, decide, more=sorted(unanswered))
         except Conflict:
             # The same message was under way twice at once, and the other one was faster.
             known = await self._known(lane, client_key)
@@ -255,7 +276,7 @@ class People:
             if state_now(effects, case) in _BEHIND[new]:
                 move(effects, self.asking.desk.house, case, new, "staff", actor=f"staff:{agent.id}")
 
-    async def _act(self, lane: str, decide: _Decide[T]) -> T:
+    async def _act(self, lane: str, decide: _Decide[T], more: Sequence[int] = ()) -> T:
         holder: dict[str, str | None] = {}
 
         def act(state: LaneState, effects: Effects) -> T:
@@ -264,13 +285,13 @@ class People:
             return decide(state, effects, holder.get("name"))
 
         try:
-            return await self.turns.act(lane, act)
+            return await self.turns.act(lane, act, cases=more)
         except Refused as refused:
             if refused.code not in ("taken", "not_yours", "with_agent"):
                 raise
             # Say who has it: the name is looked up only for those who lost.
             holder["name"] = await self._holder(lane)
-            return await self.turns.act(lane, act)
+            return await self.turns.act(lane, act, cases=more)
 
     async def _may_write(self, lane: str, agent: Agent) -> None:
         """Beside the one who holds a conversation only a supervisor sends anything in it."""

@@ -60,6 +60,7 @@ CASE_LINES = {
     "completed": "completed",
     "joined": "joined",
     "reported": "joined",
+    "linked": "joined",
     "split": "split",
     "remedy_proposed": "remedy_proposed",
     "remedy_approved": "remedy_approved",

@@ -7,13 +7,13 @@ import { brief, date, full, has, moment, t } from "./words.js";
 
 export { deadlines };
 
-/** The customer pane. `on.close()`, `on.before()`: what was said before, `on.case(number)`: that one, or a new one. */
+/** The customer pane. `on.close()`, `on.before()`: what was said before, `on.case(number, link)`: that one, a new one, or one to link this to. */
 export function makeAbout(pane, on) {
   document.head.append(h("link", { rel: "stylesheet", href: "/desk/static/about.css" }));
   const body = h("div.scroll", { tabindex: "0" });
   body.addEventListener("click", (event) => {
-    const pressed = event.target.closest("[data-case], #new-case");
-    if (pressed) on.case(pressed.dataset.case);
+    const pressed = event.target.closest("[data-case], #new-case, #link-case");
+    if (pressed) on.case(pressed.dataset.case, pressed.id === "link-case");
   });
   pane.append(h("header.top", null, h("button.plain.back", { type: "button", "aria-label": t("about.close"), onclick: () => on.close() }, icon("back")), h("h2", null, t("about.heading"))), body);
 
@@ -49,12 +49,12 @@ function person(row, customer) {
 }
 
 function cases(customer) {
-  const more = h("button.button.wide", { type: "button", id: "new-case" }, icon("pen"), t("beside.new"));
-  if (!customer.cases.length) return [nothing(t("about.no_cases")), more];
+  const more = [h("button.button.wide", { type: "button", id: "new-case" }, icon("pen"), t("beside.new")), h("button.button.wide", { type: "button", id: "link-case" }, icon("queue"), t("beside.link"))];
+  if (!customer.cases.length) return [nothing(t("about.no_cases")), ...more];
   const open = customer.cases.filter((each) => each.open);
   const settled = customer.cases.filter((each) => !each.open);
   const first = open.length > 1 ? Math.min(...open.map((each) => Date.parse(each.since))) : 0;
-  return [h("ul", null, open.map((each) => drawCase(each, Date.parse(each.since) === first))), settled.length ? h("details", null, h("summary", null, `${t("about.settled")} (${settled.length})`), h("ul", null, settled.map((each) => drawCase(each, false)))) : null, more];
+  return [h("ul", null, open.map((each) => drawCase(each, Date.parse(each.since) === first))), settled.length ? h("details", null, h("summary", null, `${t("about.settled")} (${settled.length})`), h("ul", null, settled.map((each) => drawCase(each, false)))) : null, ...more];
 }
 
 /** Pressed, it opens: what happened, and what may be done. */

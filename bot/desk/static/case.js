@@ -1,10 +1,11 @@
-// A case beside its conversation: the same page that stands at /desk/cases, in a dialog; and opening a new one.
+// A case beside its conversation: the same page that stands at /desk/cases, in a dialog; opening a new one, and
+// linking the conversation to one that there is.
 
 import { ended, Failed, post } from "./api.js";
 import { ask, choice, option } from "./dialogs.js";
 import { h, icon } from "./dom.js";
 import { deadlines } from "./due.js";
-import { open, toast } from "./menu.js";
+import { confirm, open, toast } from "./menu.js";
 import { t } from "./words.js";
 
 const NATURES = ["product", "service", "price", "logistics", "suggestion", "complaint", "other"];
@@ -97,4 +98,30 @@ export async function newCase(conversation) {
   ], t("beside.new"));
   if (!given) return null;
   return (await post(`conversations/${conversation}/cases`, { ...given, tell: "tell" in given })).number;
+}
+
+/** This conversation is about a case that there is already: its number, or null. */
+export async function linkCase(talk) {
+  const known = talk.customer.cases.filter((each) => each.open && !each.here);
+  const last = talk.messages.findLast((each) => each.author === "customer" && !each.removed);
+  const other = h("input", { id: "link-number", name: "number", maxlength: 20, inputmode: "numeric", autocomplete: "off", placeholder: "#" });
+  const typed = h("p.choice-of", null, h("label", { for: "link-number" }, t(known.length ? "beside.link_other" : "beside.link_number")), other);
+  const pick = choice("which", t("beside.link_number"), [...known.map((each) => option(each.number, `#${each.number} · ${each.title}`.slice(0, 90))), option("", t("beside.link_other"))]);
+  const shown = () => { typed.hidden = known.length > 0 && pick.querySelector("select").value !== ""; other.required = !typed.hidden; };
+  if (known.length) pick.addEventListener("change", shown);
+  shown();
+  const given = await ask(t("beside.link_heading"), [
+    known.length ? pick : null, typed,
+    h("p.choice-of", null, h("label", { for: "link-words" }, t("beside.link_words")), h("textarea", { id: "link-words", name: "words", rows: 3, maxlength: 300, value: (last?.text || "").slice(0, 300), dir: "auto" })),
+    h("p.soft", null, t("beside.link_more")),
+  ].filter(Boolean), t("beside.link"));
+  if (!given) return null;
+  const body = { number: given.which || given.number, words: given.words };
+  const at = `conversations/${talk.conversation.id}/cases/link`;
+  try {
+    return (await post(at, body)).number;
+  } catch (error) {
+    if (error.code !== "other_customer" || !(await confirm(t("beside.link"), error.message, t("beside.link_anyway")))) throw error;
+    return (await post(at, { ...body, sure: true })).number;
+  }
 }

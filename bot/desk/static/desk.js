@@ -266,17 +266,17 @@ function before() {
   return quietly(async () => { if (state.id) await (await dialogs()).before(state.id); });
 }
 
-/** A case of this customer's, as the house sees it; without a number one is opened. */
-function openCase(number) {
+/** A case of this customer's, as the house sees it; without a number one is opened, or (`link`) this joins one. */
+function openCase(number, link = false) {
   const { id } = state;
   const changed = () => { if (id === state.id) loadTalk(id, false, true); loadList(true); };
   return quietly(async () => {
     const cases = await import("./case.js");
     if (number) return cases.openCase(number, changed);
-    const made = await cases.newCase(id);
+    const made = await (link ? cases.linkCase(state.talk) : cases.newCase(id));
     if (!made) return null;
     changed();
-    toast(t("beside.opened", { number: made }));
+    toast(t(link ? "beside.linked" : "beside.opened", { number: made }));
     return null;
   });
 }

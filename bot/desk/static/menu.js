@@ -132,10 +132,11 @@ export function confirm(heading, words, yes) {
   });
 }
 
-/** The session has ended: nothing works until they sign in again, and nothing they wrote is lost. */
+/** The session has ended: nothing works until they sign in again, and nothing they wrote is lost. It comes by itself, so
+ * an Enter that was under way must press nothing: the words are focused, not the link. */
 export function signedOut() {
   if (document.getElementById("signed-out")) return;
-  const asked = open([h("h2", { id: "signed-out" }, t("sign_in.title")), h("p", null, t("error.signed_out")), h("p.choose", null, h("a.primary", { href: "/desk/sign-in", autofocus: true }, t("sign_in.submit")))], t("sign_in.title"));
+  const asked = open([h("h2", { id: "signed-out", tabindex: "-1", autofocus: true }, t("sign_in.title")), h("p", null, t("error.signed_out")), h("p.choose", null, h("a.primary", { href: "/desk/sign-in" }, t("sign_in.submit")))], t("sign_in.title"));
   asked.addEventListener("cancel", (event) => event.preventDefault());
 }
 

@@ -53,6 +53,7 @@ export function makeOffers(composer, talk) {
         show(list.filter((each) => each.name.toLowerCase().startsWith(`/${word}`) || each.title.toLowerCase().includes(word)), field.selectionStart - command[1].length - 1);
       } else if (called) {
         people ||= (await get("team")).people;
+        if (field.value.slice(0, field.selectionStart) !== before) return; // what was typed since asks for itself
         const word = called[1].toLowerCase();
         const list = people.filter((each) => each.id !== me.id && each.name.toLowerCase().startsWith(word) && each.name.length > called[1].length);
         show(list.map((each) => ({ name: `@${each.name}`, words: t(each.here ? "team.here" : "team.gone"), insert: `@${each.name} ` })), field.selectionStart - called[1].length - 1);
