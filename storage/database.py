@@ -177,15 +177,17 @@ class SQLite(Database):
 
     def _read_all(self) -> None:
         while (asked := self._reads.get()) is not None:
-            if asked.done.cancelled():
-                continue
-            try:
-                with self._transaction(self._reader) as connection:
-                    result = asked.work(connection)
-            except BaseException as error:
-                _answer([asked], error=error)
-            else:
-                _answer([asked], [result])
+            if not asked.done.cancelled():
+                self._read(asked)
+
+    def _read(self, asked: _Asked) -> None:
+        try:
+            with self._transaction(self._reader) as connection:
+                result = asked.work(connection)
+        except BaseException as error:
+            _answer([asked], error=error)
+        else:
+            _answer([asked], [result])
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
