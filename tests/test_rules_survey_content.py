@@ -233,13 +233,22 @@ def test_bytes_that_are_not_utf_8_and_a_missing_file_are_refused_in_words(tmp_pa
 
 
 def test_the_version_moves_with_the_words_and_not_with_the_lines(tmp_path: Path) -> None:
-    """A comment changes nothing; another label or question makes another version."""
-    versions: list[str] = []
-    for text in (SURVEY, "# a comment\n" + SURVEY, SURVEY.replace("How was it", "How was this"), SURVEY):
-        path = tmp_path / "surveys.yml"
-        path.write_text(
-            START + SCALES.replace("Good", "Fine" if len(versions) == 3 else "Good") + text, encoding="utf-8"
-        )
-        versions.append(reading.load(path).definitions["one"].version)
-    assert versions[0] == versions[1]
-    assert len({versions[0], versions[2], versions[3]}) == 3
+    """A comment changes nothing; another question, label, phrase or word that is no answer makes another version:
+    else what was kept would go on saying the old ones for ever."""
+    whole = START + SCALES + SURVEY
+    changed = (
+        ("How was it", "How was this"),
+        ("Good", "Fine"),
+        ("Recorded", "Noted"),
+        ("\n  - 谢谢\n", "\n  - 多谢\n"),
+    )
+    path = tmp_path / "surveys.yml"
+
+    def version(text: str) -> str:
+        path.write_text(text, encoding="utf-8")
+        return reading.load(path).definitions["one"].version
+
+    assert version(whole) == version("# a comment\n" + whole)
+    for old, _ in changed:
+        assert old in whole
+    assert len({version(whole), *(version(whole.replace(old, new, 1)) for old, new in changed)}) == 5

@@ -208,19 +208,17 @@ def _definition(
         max_questions=number("max_questions", 3, 1, 10),
         phrases=phrases if phrases is not None else _NO_PHRASES,
         not_answers=not_answers,
-        version=_digest(item, scales[name]),
+        version=_digest(item, scales[name], phrases, not_answers),
     )
     check_paths(sheet, found.get("ask", item), definition)
     return definition
 
 
-def _digest(item: Item, scale: Scale) -> str:
-    """A short digest of what is asked: it moves with the words, not with the lines they stand on."""
-    return hashlib.sha256(
-        repr(
-            (_content(item), [(value, scale.labels[value]) for value in scale.values], scale.kind, scale.scores)
-        ).encode()
-    ).hexdigest()[:12]
+def _digest(item: Item, scale: Scale, phrases: Phrases | None, not_answers: frozenset[str]) -> str:
+    """A short digest of all that a survey asks and says: it moves with the words, not with the lines they stand on."""
+    labels = [(value, scale.labels[value]) for value in scale.values]
+    said = (_content(item), labels, scale.kind, scale.scores, phrases, sorted(not_answers))
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
 
 
 def _content(item: Item) -> object:
