@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select, text
 
 from bot.cases import groups, numbers
 from bot.cases.sameness import Matter, same
+from bot.loop import merging
 from bot.loop.casework import CaseRefused, NoCase, Worker
 from bot.loop.splitting import Part
 from bot.takeover.rules import Agent
@@ -158,7 +159,7 @@ async def test_agents_split_a_case(database: Database) -> None:
         await split(1, BY, Part(report=1), "again")
     await place.say("1", "+1555", channel="sms")  # the customer's button is still there
     assert len(await cases(place)) == 2
-    await place.service.casework.merge(2, 1, BY, "one parcel after all")
+    await merging.merge(place.service.casework, 2, 1, BY, "one parcel after all")
     assert await split(1, BY, Part(merged=2, title="The second parcel"), "no, two") == 3
     assert await split(1, BY, Part(title="Nobody answered", nature=["service"]), "staff is another matter") == 4
     found = await cases(place)

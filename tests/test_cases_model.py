@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -14,21 +15,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Table
 
-from bot.cases.rules import FINAL, MOVES, SETTLED, State
-from bot.loop import closing
+from bot.cases import numbers
+from bot.cases.rules import MOVES, SETTLED, State
+from bot.contacts.service import Person
+from bot.loop import closing, handwork, merging
 from bot.loop.case_moves import IllegalMove
 from bot.loop.casework import CaseRefused, Worker
 from bot.loop.effects import Effects
+from bot.loop.episodes import Reported
 from bot.loop.state import LaneState
 from storage import tables
 from storage.database import Database
 
 COMPLAINT = "The parcel is damaged and nobody answers, order 55667788. I am very unhappy"
+ANOTHER = "The driver was rude to me, order 11223344, unacceptable"
 BY = Worker("staff:1")
 
 
 def machine(database: Database, loop: asyncio.AbstractEventLoop) -> type[RuleBasedStateMachine]:
-    place, customers = Place(database), itertools.count(1)
+    place, customers, services = Place(database), itertools.count(1), itertools.count(1)
 
     def run(work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result(30)
@@ -39,7 +44,8 @@ def machine(database: Database, loop: asyncio.AbstractEventLoop) -> type[RuleBas
             self.place = place
             self.customer = f"emma{next(customers)}"
             run(place.say(COMPLAINT, self.customer))
-            self.id = max(row["id"] for row in run(place.rows(tables.cases)))
+            run(place.say(ANOTHER, self.customer))
+            self.id, self.other = [row["id"] for row in run(place.rows(tables.cases))][-2:]
             self.look()
 
         def mine(self, table: Table) -> list[dict[str, Any]]:
@@ -60,6 +66,13 @@ def machine(database: Database, loop: asyncio.AbstractEventLoop) -> type[RuleBas
                 assert refusal.said("en")
                 assert self.case == before
                 assert not legal
+
+        def in_a_turn(self, work: Callable[[Effects], object]) -> None:
+            def decide(state: LaneState, effects: Effects) -> None:
+                work(effects)
+
+            run(place.service.turns.act(f"chat:chat:a:{self.customer}", decide, cases=[self.id]))
+            self.look()
 
         def look(self) -> None:
             self.case = next(row for row in run(place.rows(tables.cases)) if row["id"] == self.id)
@@ -96,18 +109,51 @@ def machine(database: Database, loop: asyncio.AbstractEventLoop) -> type[RuleBas
         def rate(self, score: float) -> None:
             before = cast(State, self.case["state"])
 
-            async def work(case: int) -> None:
-                lane = f"chat:chat:a:{self.customer}"
-
-                def decide(state: LaneState, effects: Effects) -> None:
-                    closing.judged(effects, self.place.service.ticking.house, case, score, effects.now)
-
-                await self.place.service.turns.act(lane, decide, cases=[case])
-
-            run(work(self.id))
-            self.look()
+            house = self.place.service.ticking.house
+            self.in_a_turn(lambda effects: closing.judged(effects, house, self.id, score, effects.now))
             if before in ("resolved", "following_up", "closed_unconfirmed", "closed"):
                 assert self.case["state"] == ("closed" if score >= 80 else "reopened")
+
+        @rule()
+        def reopen(self) -> None:
+            self.attempt(lambda case: handwork.reopen(self.place.service.casework, case, BY, "not so"), "reopened")
+
+        @rule(same=st.booleans())
+        def merge(self, same: bool) -> None:
+            where: State = "duplicate" if same else "merged"
+            work = self.place.service.casework
+            self.attempt(lambda case: merging.merge(work, case, self.other, BY, "one matter", same=same), where)
+
+        @rule()
+        def withdraw(self) -> None:
+            """Whoever has come too far for that is only noted."""
+            before = cast(State, self.case["state"])
+            desk = self.place.service.policy.asking.desk
+            number = numbers.number(self.id)
+            self.in_a_turn(lambda effects: desk.withdraw(effects, number, "never mind", effects.now))
+            assert self.case["state"] == ("withdrawn" if "withdrawn" in MOVES[before] else before)
+
+        @rule()
+        def resolve_another(self) -> None:
+            """Of the same customer, who is asked about one after the other."""
+            with contextlib.suppress(IllegalMove):
+                run(self.place.service.casework.resolve(self.other, BY, "done"))
+            self.look()
+
+        @rule()
+        def serve(self) -> None:
+            """A service that the customer could be asked about."""
+            number = next(services)
+            person = Person(external_id=self.customer)
+            reported = Reported(
+                external_id=f"service-{number}",
+                touchpoint="store",
+                ended_at=self.place.clock.now(),
+                person=person,
+                places=(("chat", "a", self.customer),),
+            )
+            run(self.place.service.episodes.take(reported, "test"))
+            self.look()
 
         @rule(hours=st.sampled_from([1, 30, 24 * 20]))
         def wait(self, hours: int) -> None:
@@ -150,12 +196,17 @@ def machine(database: Database, loop: asyncio.AbstractEventLoop) -> type[RuleBas
             assert len(events) == sum(r["breached_at"] is not None for r in rows)
 
         @invariant()
+        def whoever_is_waited_for_was_asked(self) -> None:
+            """Exactly one question about the case awaits its answer while we wait for the customer's word on it."""
+            if self.case["state"] == "following_up":
+                assert [row["state"] for row in self.mine(tables.surveys)].count("awaiting") == 1
+
+        @invariant()
         def what_is_final_has_ended(self) -> None:
             assert (self.case["state"] in SETTLED) == (self.case["closed_at"] is not None)
             assert self.case["attempt"] == 1 + len(
                 [r for r in self.mine(tables.case_events) if r["to_state"] == "reopened"]
             )
-            assert self.case["state"] not in FINAL
 
     return Cases
 

@@ -98,6 +98,25 @@ async def test_a_case_goes_its_way_by_its_buttons(place: Place) -> None:
     assert ((await case(place))["state"], (await case(place))["attempt"]) == ("reopened", 2)
 
 
+async def test_cases_of_one_matter_lead_to_each_other(place: Place) -> None:
+    """Who is called for a crowd sees all of it: from one case to the others, and to the list of them."""
+    for visitor in ("v1", "v2", "v3"):
+        await place.say("I complain", visitor)
+    ann = await place.agent("Ann", "supervisor")
+    values = {"topic": "logistics:damage", "opened_at": place.clock.now(), "active_at": place.clock.now()}
+    of_two = tables.cases.update().where(tables.cases.c.id < 3).values(group_id=1)
+    for statement in (tables.case_groups.insert().values(values), of_two):
+        await place.database.write(lambda link, it=statement: link.execute(it))  # type: ignore[misc]
+    page = (await look(ann))[1]
+    assert "The same matter, told by many" in page
+    assert f'<a href="/desk/cases/{TWO}">' in page
+    assert '<a href="/desk/cases?group=1">' in page
+    assert "The same matter, told by many" not in (await look(ann, f"/desk/cases/{numbers.number(3)}"))[1]
+    for query, expected in (("group=1", 2), ("group=2", 0), ("group=²", 3), ("", 3)):
+        listed = (await look(ann, f"/desk/cases?{query}"))[1]
+        assert listed.count('<span class="no">#') == expected, query
+
+
 async def test_what_the_rules_refuse_is_refused_here_too(place: Place) -> None:
     """Whatever a page that is old still offers: nothing is changed, and the reason stands there."""
     await place.say("I complain")

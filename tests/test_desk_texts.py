@@ -13,10 +13,10 @@ from bot.engine.commands import CASE_FIELDS, HAND_OFF_REASONS
 from bot.outgoing.events import CASE_LINES
 from bot.staff.service import ROLES
 from bot.surveys.definitions import TRIGGERS
-from bot.surveys.selection import REASONS, Supersession
+from bot.surveys.selection import REASONS
 from nlu.understanding import Language, Urgency
 
-UNASKED = (*REASONS, *get_args(Supersession))
+UNASKED = (*REASONS, "newer_survey")
 DESK = Path(words.__file__).parent
 SCRIPTS = "".join(path.read_text("utf-8") for path in sorted((DESK / "static").glob("*.js")))
 CODE = "".join(path.read_text("utf-8") for path in sorted(DESK.glob("*.py")))

@@ -96,7 +96,8 @@ async def test_the_report_tells_who_was_asked_who_answered_and_why_others_were_n
     assert total["answered_percent"]["value"] == 50
     assert total["answered_percent"]["small"]
     lines = {(line["channel"], line["segment"]): line for line in report["lines"]}
-    assert set(lines) == {("sms", None), ("sms", "high_value"), (None, "high_value"), (None, None)}
+    assert set(lines) == {("sms", None), ("sms", "high_value"), ("chat", "high_value"), (None, None)}
+    assert lines["chat", "high_value"]["asked_percent"]["value"] == 0  # nobody could be asked there
     assert (lines["sms", "high_value"]["asked"], lines["sms", "high_value"]["planned"]) == (1, 1)
     for line in [*report["lines"], total]:
         assert line["occasions"] == line["asked"] + line["planned"] + sum(line["not_asked"].values())

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from receiver_parts import Receiver, receiver
 from sqlalchemy import select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from bot.api.episode_import import take
+from bot.api.episode_rows import rows_of
 from bot.cases import numbers
 from bot.outgoing import events
 from bot.outgoing.courier import TO_ONE, Courier
@@ -114,6 +117,29 @@ async def test_what_is_said_without_a_name_is_told_without_one(place: Place) -> 
         assert set(told.told["data"]["survey"]) == {"id", "definition", "state", "reason", "anonymous", "touchpoint"}
         assert b"c1" not in told.body
         assert b"8613800138000" not in told.body
+
+
+async def test_who_is_not_asked_is_told_whoever_decides_it(place: Place, tmp_path: Path) -> None:
+    """When a service is reported, when many are imported, when a planned survey is due; each once, with its reason."""
+    async with receiver() as to, place.client() as client:
+        await listen(place, to, "survey.suppressed")
+        for _ in range(2):
+            await call(client, "/api/v1/episodes", episode("e1", addresses=[]))
+        table = (
+            "external_id,touchpoint,ended_at,customer_id,survey\n"
+            "e1,store,2026-03-05 09:30,c1,\n"
+            "e2,store,2026-03-05 09:30,c2,nonesuch\n"
+        )
+        path = tmp_path / "services.csv"
+        path.write_text(table, encoding="utf-8")
+        await take(place.service, rows_of(path), lambda done: None)
+        later = (place.clock.now() + timedelta(hours=1)).isoformat()
+        await call(client, "/api/v1/episodes", episode("e3", ended_at=later))
+        await place.say("STOP", "+8613800138000", "sms")
+        place.clock.advance(timedelta(hours=2))
+        await place.service.settle()
+        found = [(each.told["data"]["survey"]["episode"], each.told["data"]["survey"]["reason"]) for each in to.got]
+        assert sorted(found) == [("e1", "no_address"), ("e2", "no_definition"), ("e3", "opted_out")]
 
 
 async def test_hand_overs_are_told_and_ordinary_words_are_not(place: Place) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import bot
 from bot.surveys import reading
 from bot.surveys.definitions import Definition, Surveys, Trigger
-from bot.surveys.selection import Awaiting, Occasion, Reach, Send, Suppressed, decide, supersedes
+from bot.surveys.selection import Occasion, Reach, Send, Suppressed, decide
 
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 SURVEYS = reading.load(Path(bot.__file__).parent / "assistant" / "surveys.yml")
@@ -23,8 +23,8 @@ TELEGRAM = Reach(address_id=2, heard_at=NOW - timedelta(days=90))
 MESSENGER = Reach(address_id=3, heard_at=NOW - timedelta(hours=23), window=timedelta(hours=24))
 
 
-def reason(*reaches: Reach, occasion: Occasion = EPISODE, last: datetime | None = None, of: Surveys = SURVEYS) -> str:
-    decision = decide(of, occasion, reaches, last, NOW)
+def reason(*reaches: Reach, occasion: Occasion = EPISODE, of: Surveys = SURVEYS) -> str:
+    decision = decide(of, occasion, reaches, NOW)
     return decision.reason if isinstance(decision, Suppressed) else f"sent to {decision.address_id}"
 
 
@@ -60,7 +60,6 @@ def test_every_survey_not_sent_has_its_reason() -> None:
     assert reason(replace(SMS, blocked=True)) == "blocked"
     assert reason(replace(MESSENGER, heard_at=NOW - timedelta(hours=24))) == "window_closed"
     assert reason(replace(TELEGRAM, heard_at=None)) == "window_closed"
-    assert reason(SMS, occasion=replace(EPISODE, already_surveyed=True)) == "already_surveyed"
     assert reason(SMS, occasion=replace(EPISODE, wanted="nonesuch")) == "no_definition"
     assert reason(SMS, of=Surveys({})) == "no_definition"
 
@@ -74,7 +73,7 @@ def test_of_several_hindrances_the_customers_own_wish_is_named() -> None:
 
 def test_the_definition_that_the_caller_wants_is_asked() -> None:
     """The API may name a survey."""
-    decision = decide(SURVEYS, replace(EPISODE, wanted="thumbs"), [SMS], None, NOW)
+    decision = decide(SURVEYS, replace(EPISODE, wanted="thumbs"), [SMS], NOW)
     assert isinstance(decision, Send)
     assert decision.definition.key == "thumbs"
 
@@ -84,22 +83,27 @@ def with_post_service(**changes: timedelta) -> Surveys:
     return Surveys({"post_service": changed})
 
 
-def test_nobody_is_asked_again_within_the_cooldown() -> None:
-    """It ends to the second."""
-    surveys = with_post_service(cooldown=timedelta(days=30))
-    assert reason(SMS, last=NOW - timedelta(days=30) + timedelta(seconds=1), of=surveys) == "cooldown"
-    assert reason(SMS, last=NOW - timedelta(days=30), of=surveys) == "sent to 1"
+def test_a_survey_not_sent_says_where_it_would_have_been() -> None:
+    """Where the hindrance named stands, else at the first address: coverage is told by channel."""
+    closed = replace(MESSENGER, heard_at=None)
+    named = decide(SURVEYS, EPISODE, [closed, replace(TELEGRAM, stopped=True)], NOW)
+    assert named == Suppressed("opted_out", SURVEYS.definitions["post_service"], 2)
+    few = Surveys({"post_service": replace(SURVEYS.definitions["post_service"], sample=0)})
+    for occasion in (replace(EPISODE, wanted="nonesuch"), replace(EPISODE, subject="e1")):
+        left_out = decide(few, occasion, [SMS, TELEGRAM], NOW)
+        assert isinstance(left_out, Suppressed)
+        assert left_out.address_id == 1
 
 
 def test_the_delay_counts_from_the_service_and_never_lies_in_the_past() -> None:
     """The window is judged by the time of sending, not of deciding."""
     surveys = with_post_service(delay=timedelta(hours=2))
-    decision = decide(surveys, EPISODE, [SMS], None, NOW)
+    decision = decide(surveys, EPISODE, [SMS], NOW)
     assert isinstance(decision, Send)
     assert decision.at == EPISODE.happened_at + timedelta(hours=2)
     assert reason(MESSENGER, of=surveys) == "window_closed"
     old = replace(EPISODE, happened_at=NOW - timedelta(days=3))
-    late = decide(surveys, old, [SMS], None, NOW)
+    late = decide(surveys, old, [SMS], NOW)
     assert isinstance(late, Send)
     assert late.at == NOW
 
@@ -122,25 +126,8 @@ reaches = st.lists(
 @given(reaches)
 def test_nobody_who_opted_out_or_blocked_us_is_ever_written_to(found: list[Reach]) -> None:
     """For any addresses: a survey goes only to one that is open, else there is a reason."""
-    decision = decide(SURVEYS, EPISODE, found, None, NOW)
+    decision = decide(SURVEYS, EPISODE, found, NOW)
     if isinstance(decision, Send):
         assert any(r.address_id == decision.address_id and not r.stopped and not r.blocked for r in found)
     else:
         assert all(r.stopped or r.blocked or r.window or r.heard_at is None for r in found)
-
-
-def test_a_newer_survey_supersedes_the_one_that_waits_at_the_same_address() -> None:
-    """And only there."""
-    newer = Awaiting(trigger="episode", address_id=1)
-    assert supersedes(newer, Awaiting(trigger="volunteered", address_id=1)) == "newer_survey"
-    assert supersedes(newer, Awaiting(trigger="volunteered", address_id=2)) is None
-    assert supersedes(Awaiting(trigger="episode"), Awaiting(trigger="episode")) is None
-
-
-def test_a_cases_follow_up_replaces_the_agent_survey_of_its_conversation() -> None:
-    """Wherever that one was sent; a survey of another conversation stands."""
-    follow_up = Awaiting(trigger="case_resolved", address_id=1, conversation_id=7)
-    agent = Awaiting(trigger="conversation_resolved", address_id=2, conversation_id=7)
-    assert supersedes(follow_up, agent) == "case_follow_up"
-    assert supersedes(follow_up, replace(agent, conversation_id=8)) is None
-    assert supersedes(agent, follow_up) is None

@@ -14,6 +14,7 @@ from api_parts import Place
 from loop_parts import START, Rig
 from sqlalchemy import Connection, inspect, select
 
+from bot.loop import merging
 from bot.loop.casework import Worker
 from channels.base import Unknown
 from storage import dump, tables
@@ -112,7 +113,7 @@ async def test_an_older_case_that_was_merged_into_a_newer_one_is_restored(
     place = Place(database)
     await place.say("The charger caught fire and burned my hand, I am hurt", "emma")
     await place.say("The charger caught fire, I am hurt", "otto")
-    await place.service.casework.merge(1, 2, Worker("staff:1"), "the same batch")
+    await merging.merge(place.service.casework, 1, 2, Worker("staff:1"), "the same batch")
     await backup(database, tmp_path / "b", START)
     await restore(empty, tmp_path / "b", resume=True)
     assert await empty.read(content) == await database.read(content)

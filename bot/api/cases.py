@@ -164,6 +164,7 @@ class CaseChoice(BaseModel):
     nature: Nature | None = Field(None, description="What it is about in the first place.")
     overdue: Yes | None = Field(None, description="true: a deadline that runs has passed.")
     waiting: Yes | None = Field(None, description="true: we asked the customer something.")
+    group: int | None = Field(None, ge=1, le=10**17, description="Those of a group: many told the same matter.")
     opened_from: Moment | None = None
     opened_before: Moment | None = None
 

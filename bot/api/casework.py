@@ -15,6 +15,7 @@ from bot.api.values import Given, Line60, Line100, Line200, Moment
 from bot.cases import numbers
 from bot.cases.remedies import RemedyRefused
 from bot.cases.tasks import TaskRefused
+from bot.loop import merging
 from bot.loop.case_moves import IllegalMove
 from bot.loop.casework import CaseRefused, NoCase, Worker
 from bot.loop.splitting import Part
@@ -181,11 +182,12 @@ async def resolve_case(call: Call[Result, Nothing]) -> CaseView:
 
 @operations.post(f"{CASE}/mergers", scope="cases:write", body=Merger, answer=CaseView, problems=(404, 409))
 async def merge_case(call: Call[Merger, Nothing]) -> CaseView:
-    """Merge a case into another one of the same matter. What becomes of that one is what its customer is told."""
+    """Merge a case into another one of the same matter. What becomes of that one is what its customer is told, also if
+    they are somebody else."""
     case, body = case_id_of(call), call.body
     into = numbered(body.into, "/into")
     by = await _worker(call)
-    work = call.service.casework.merge(case, into, by, body.reason, same=body.same, version=body.version)
+    work = merging.merge(call.service.casework, case, into, by, body.reason, same=body.same, version=body.version)
     await done(call, work)
     return await view_of(call, case)
 

@@ -30,7 +30,7 @@ class SurveyView(BaseModel):
     reason: str | None = Field(
         description=f"Why it was not sent ({', '.join(REASONS)}), or gave way to (newer_survey, case_follow_up)."
     )
-    channel: str | None = Field(description="Where it is asked.")
+    channel: str | None = Field(description="Where it is asked, or would have been.")
     customer: CustomerView
     episode: EpisodeView | None = Field(description="What it is about, if it is a service.")
     case: str | None = Field(description="The case that it follows up, if it is one.")

@@ -127,6 +127,14 @@ def record(
     return over
 
 
+def call_off(connection: Connection, house: House, case_id: int, at: datetime) -> None:
+    """The customer of a case need not be called any more."""
+    waiting = (_t.case_id == case_id, among(_t.kind, "call_back"), among(_t.state, "waiting", "acknowledged"))
+    for task in connection.execute(select(_t.id).where(*waiting)).scalars().all():
+        connection.execute(update(table).where(_t.id == task).values(state="cancelled", ended_at=at))
+        clocks.end(connection, case_id, ("call_back",), at, "cancelled", subject=f"task:{task}", house=house)
+
+
 # ---- those without a case: their deadlines ----
 
 

@@ -18,7 +18,8 @@ _OPEN = sorted(set(get_args(State)) - SETTLED)
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """None: it does not matter. `customer` is the business system's id, `owner` a login, `overdue` a deadline that
-    runs and has passed, `opened_from` and `opened_before` the span in which it was opened."""
+    runs and has passed, `group` the cases of one matter that many told, `opened_from` and `opened_before` the span in
+    which it was opened."""
 
     state: str | None = None
     open: bool | None = None
@@ -30,6 +31,7 @@ class Wanted:
     nature: str | None = None
     overdue: bool | None = None
     waiting: bool | None = None
+    group: int | None = None
     opened_from: datetime | None = None
     opened_before: datetime | None = None
 
@@ -62,6 +64,7 @@ def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         (cases.c.department, wanted.department),
         (contacts.c.external_id, wanted.customer),
         (staff.c.login, wanted.owner),
+        (cases.c.group_id, wanted.group),
     ):
         if value is not None:
             found.append(column == value)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, text
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, text, update
 
 from bot.cases import alerts, timeline
 from bot.cases.alerts import Alert
-from bot.cases.rules import FINAL
+from bot.cases.rules import FINAL, SETTLED
 from storage.prepared import as_prepared, update_by_id
 from storage.sets import among, one_of
 from storage.tables import case_groups, cases
@@ -64,10 +64,19 @@ def gather(connection: Connection, new: Sequence[Told]) -> None:
         _make(connection, next(each for each in new if each.topic == topic), now)
 
 
+def review(connection: Connection, group: int) -> None:
+    """A group is closed while nobody works on any of its cases: who tells the same from then on may be the first of
+    another wave, for which people are called again."""
+    at_work = select(cases.c.id).where(cases.c.group_id == group, ~among(cases.c.state, *_AT_REST)).limit(1)
+    state = "open" if connection.execute(at_work).first() is not None else "closed"
+    moved = update(case_groups).where(case_groups.c.id == group, case_groups.c.state != state)
+    connection.execute(moved.values(state=state))
+
+
 def _make(connection: Connection, last: Told, now: datetime) -> None:
     found = connection.execute(
         select(cases.c.id, cases.c.contact_id)
-        .where(cases.c.topic == last.topic, cases.c.opened_at > now - WITHIN, ~among(cases.c.state, *sorted(FINAL)))
+        .where(cases.c.topic == last.topic, cases.c.opened_at > now - WITHIN, *_ALONE)
         .order_by(cases.c.opened_at.desc())
         .limit(_LOOKED_AT)
     ).all()
@@ -94,6 +103,8 @@ def _link(connection: Connection, pairs: Sequence[tuple[int, int]], now: datetim
     timeline.write(connection, lines)
 
 
+_AT_REST = sorted(SETTLED | {"resolved", "following_up"})
+_ALONE = (~among(cases.c.state, *sorted(FINAL)), cases.c.group_id.is_(None))
 _ONE_BY_ONE = text(
     "select pg_advisory_xact_lock(hashtext('case_groups'), hashtext(topic)) from unnest(cast(:topics as text[])) topic"
 )
@@ -107,7 +118,7 @@ _MANY = (
     .where(
         one_of(cases.c.topic, "topics"),
         cases.c.opened_at > bindparam("since", type_=cases.c.opened_at.type),
-        ~among(cases.c.state, *sorted(FINAL)),
+        *_ALONE,
     )
     .group_by(cases.c.topic)
     .having(func.count(cases.c.contact_id.distinct()) >= literal_column(str(MANY)))

@@ -158,3 +158,11 @@ def judged(score: float, urgency: Urgency, close_from: float = 80.0) -> Verdict:
 def raised(urgency: Urgency) -> Urgency:
     """One step more urgent."""
     return "important" if urgency == "normal" else "urgent"
+
+
+def outweighs(urgency: Urgency, other: Urgency) -> bool:
+    """Whether it is more urgent than the other."""
+    return _URGENCIES.index(urgency) < _URGENCIES.index(other)
+
+
+_URGENCIES: tuple[Urgency, ...] = get_args(Urgency)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from bot.cases import assignment, numbers
 from bot.desk import case_scope, case_sheet
 from bot.desk.room import Room
-from bot.loop import handwork
+from bot.loop import handwork, merging
 from bot.loop.cases import TITLE_LIMIT
 from bot.loop.casework import Casework, NoCase, Worker
 from bot.loop.splitting import Part
@@ -173,7 +173,8 @@ async def _merge(given: Given) -> None:
     if not await admitted(given.room, given.member, into):
         raise NoCase(into)
     same = "same" in given.fields
-    await _work(given).merge(given.case, into, given.by, given.text("reason"), same=same, version=given.version)
+    reason = given.text("reason")
+    await merging.merge(_work(given), given.case, into, given.by, reason, same=same, version=given.version)
 
 
 async def _split(given: Given) -> None:

@@ -42,13 +42,14 @@ Order = Literal["waiting", "due", "new"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to list. `page` counts from 0."""
+    """What to list. `group`: the cases of one matter that many told. `page` counts from 0."""
 
     whose: Whose
     order: Order
     department: str
     urgent: bool
     breached: bool
+    group: int | None
     page: int
     view: str = ""
     kept: Kept | None = None
@@ -151,6 +152,8 @@ def listed(connection: Connection, reader: Reader, wanted: Wanted, own: str) -> 
         where.append(_c.owner_id.is_(None))
     if wanted.department:
         where.append(_c.department == wanted.department)
+    if wanted.group is not None:
+        where.append(_c.group_id == wanted.group)
     if wanted.urgent:
         where.append(_c.urgency == "urgent")
     if wanted.breached:
@@ -208,12 +211,14 @@ def _described(reader: Reader, row: Any, coming: dict[int, Coming]) -> dict[str,
 def _wanted(request: web.Request, departments: Any) -> Wanted:
     query = request.query
     whose, order, page = query.get("whose", ""), query.get("order", ""), query.get("page", "0")
+    group = query.get("group", "")
     return Wanted(
         whose=whose if whose in get_args(Whose) else "all",  # type: ignore[arg-type] # one of them
         order=order if order in get_args(Order) else "waiting",  # type: ignore[arg-type] # one of them
         department=query.get("department", "") if query.get("department", "") in departments else "",
         urgent=query.get("urgent") == "1",
         breached=query.get("breached") == "1",
+        group=int(group) if group.isascii() and group.isdecimal() and len(group) < 18 else None,
         page=int(page) if page.isascii() and page.isdecimal() and len(page) < 5 else 0,
         view=query.get("view", "")[:_NAME],
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from bot.cases import numbers, rules
 from bot.cases.rules import MOVES, SETTLED, State
@@ -84,6 +84,7 @@ def read(connection: Connection, reader: Reader, case_id: int) -> dict[str, Any]
         "tasks": _tasks(connection, reader, scope, case_id),
         "parts": _parts(connection, reader, case_id),
         "siblings": _siblings(connection, reader, row),
+        "linked": _linked(connection, reader, row),
         "timeline": timeline,
         "version": row.version,
         "seen": timeline[-1]["id"] if timeline else 0,
@@ -242,10 +243,22 @@ def _parts(connection: Connection, reader: Reader, case_id: int) -> list[dict[st
 def _siblings(connection: Connection, reader: Reader, case: Any) -> list[Mapping[str, Any]]:
     """The same customer's other cases that are worked on: one of them may be the same matter."""
     open_states = sorted(set(MOVES) - SETTLED)
+    theirs = (cases.c.contact_id == case.contact_id, cases.c.id != case.id, among(cases.c.state, *open_states))
+    return _listed(connection, reader, *theirs)
+
+
+def _linked(connection: Connection, reader: Reader, case: Any) -> dict[str, Any] | None:
+    """The same matter, told by many: the latest of the other cases. None where it was told by few."""
+    if case.group_id is None:
+        return None
+    found = _listed(connection, reader, cases.c.group_id == case.group_id, cases.c.id != case.id)
+    return {"group": case.group_id, "cases": found}
+
+
+def _listed(connection: Connection, reader: Reader, *where: ColumnElement[bool]) -> list[Mapping[str, Any]]:
     statement = (
         select(cases.c.id, cases.c.title, cases.c.state)
-        .where(cases.c.contact_id == case.contact_id, cases.c.id != case.id, case_scope.shown_to(reader.member))
-        .where(among(cases.c.state, *open_states))
+        .where(*where, case_scope.shown_to(reader.member))
         .order_by(cases.c.id.desc())
         .limit(_SIBLINGS)
     )

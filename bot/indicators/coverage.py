@@ -46,7 +46,8 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What lines of the report are told apart by; None: not known, or not reached at all."""
+    """What lines of the report are told apart by. `channel`: where they were asked, or would have been; None: nowhere.
+    `segment` None: not known."""
 
     definition: str
     channel: str | None

@@ -8,17 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.links import Links
+from bot.loop import follow_ups
 from bot.loop.cases import Desk
 from bot.loop.consequences import Consequences, language_of
 from bot.loop.effects import Effects, TimerSet
 from bot.loop.hours import asking_hours
 from bot.loop.notices import Notices
 from bot.loop.question import worded
-from bot.loop.reaching import reach_of
-from bot.surveys import rules, selection
+from bot.surveys import rules
 from bot.surveys.definitions import Definition, Situation, Surveys
 from bot.surveys.rules import Outcome, Step
-from bot.surveys.selection import Suppressed
 from bot.surveys.state import Answer, State
 from bot.surveys.typed import Ambiguous, parse_answer
 from channels.base import Tap
@@ -73,6 +72,25 @@ class Asking:
         self._begin(effects, definition, row)
         return row
 
+    def ask_planned(self, effects: Effects, definition: Definition, row: int) -> None:
+        """The same for a survey that was planned, and is written already."""
+        older = effects.state.awaiting
+        if older:
+            self._close(effects, older, "superseded", "newer_survey")
+        state = rules.begin(definition, effects.now, _whose(effects))
+        values = {
+            # Later: written after the older one has given way, for one at an address awaits its answer.
+            "state": Later(lambda: "awaiting"),
+            "progress": state.as_json(),
+            "conversation_id": effects.conversation_id,
+            "anonymous": definition.anonymous,
+            "asked_at": effects.now,
+            "expires_at": state.expires_at,
+        }
+        effects.change(tables.surveys, row, values)
+        effects.set_timer(TimerSet(_subject(row), "expire", state.expires_at))
+        self._begin(effects, definition, row)
+
     def open(
         self,
         effects: Effects,
@@ -122,9 +140,18 @@ class Asking:
         if step:
             self._put(effects, definition, step, row)
 
-    def suppress(self, effects: Effects, definition: Definition, reason: str, *, judged: str | None = None) -> None:
+    def suppress(
+        self,
+        effects: Effects,
+        definition: Definition,
+        reason: str,
+        *,
+        episode: int | Insert | None = None,
+        judged: str | None = None,
+    ) -> Insert:
         """It is not asked, and that is recorded with its reason."""
         row = {
+            "episode_id": episode,
             "conversation_id": effects.conversation_id,
             "contact_id": effects.contact_id,
             "address_id": effects.address_id,
@@ -134,7 +161,7 @@ class Asking:
             "judged": judged,
             "created_at": effects.now,
         }
-        effects.add(Insert(tables.surveys, row))
+        return effects.add(Insert(tables.surveys, row))
 
     def speak_of(self, effects: Effects, survey: int | Insert) -> None:
         """What `[[survey_link]]` stands for in this turn."""
@@ -171,6 +198,7 @@ class Asking:
         elif outcome.verdict == "refused" and not toast:
             effects.say(outcome.said, kind="notice")
         self._go_on(effects, survey, outcome)
+        self._next_follow_up(effects, survey)
 
     def typed(self, effects: Effects, text: str, at: datetime, quoted: Quoted | None = None) -> bool:
         """Whether these words answer the survey that awaits its answer here, or the one whose message they quote: the
@@ -200,6 +228,7 @@ class Asking:
         if outcome.step is None and outcome.thanks is None:
             effects.say(outcome.said, kind="survey")
         self._go_on(effects, survey, outcome)
+        self._next_follow_up(effects, survey)
         return True
 
     def is_low(self, effects: Effects) -> bool:
@@ -210,27 +239,27 @@ class Asking:
 
     def page(self, effects: Effects, survey: Survey, answer: Answer) -> Outcome | None:
         """An answer given on the survey's page, which itself shows what comes next."""
-        return self._answer(effects, survey, answer, effects.now, "page")
+        outcome = self._answer(effects, survey, answer, effects.now, "page")
+        self._next_follow_up(effects, survey)
+        return outcome
 
     def too_fast(self, effects: Effects, survey: Survey) -> None:
         """A rating came faster than a person reads: it is noted, and counts nowhere."""
         self._keep(effects, survey, rules.too_fast(State.from_json(self._progress(effects, survey))))
 
     def timer(self, effects: Effects, survey: Survey, kind: str, now: datetime) -> None:
-        """The survey's own time has come: it is asked as planned, it expires, or it reminds once."""
-        if kind == "ask":
-            if survey.state == "planned":
-                self._planned(effects, survey)
-            return
+        """The survey's own time has come: it expires, or it reminds once."""
         if survey.state != "awaiting":
             return
         if kind == "expire":
             progress = State.from_json(self._progress(effects, survey))
             self._close(effects, survey, "expired" if progress.rated_at is None else "answered", None)
+            self._next_follow_up(effects, survey)
             return
         definition = self.surveys.begun(survey.definition, survey.progress)
-        if definition is None:
-            return
+        case = effects.state.case(survey.case_id) if survey.case_id is not None else None
+        if definition is None or (case is not None and case.state != "following_up"):
+            return  # they said it by telephone, or it is worked on again: there is nothing to remind of
         allowed = self.hours(definition, now)
         if allowed > now:
             late = allowed + REMINDER_OF_USE
@@ -240,59 +269,6 @@ class Asking:
         if reminded:
             self._keep(effects, survey, reminded[0])
             self._put(effects, definition, reminded[1], survey.id)
-
-    # ---- planned ----
-
-    def _planned(self, effects: Effects, survey: Survey) -> None:
-        """A planned survey's time has come: it is asked, or the reason why not is recorded. What held when it was
-        planned may hold no more, and a stop of the service may have made it late."""
-        later = [s.id for s in effects.state.surveys.values() if s.state == "planned" and s.id > survey.id]
-        if later:  # come due together: one prompt is enough, and the newest service is the one to ask about
-            effects.change(
-                tables.surveys, survey.id, {"state": "superseded", "reason": "newer_survey", "asked_at": None}
-            )
-            return
-        found = self._still(effects, survey)
-        if isinstance(found, str):
-            effects.change(tables.surveys, survey.id, {"state": "suppressed", "reason": found, "asked_at": None})
-            return
-        allowed = self.hours(found, effects.now)
-        if allowed > effects.now:  # a stop of the service made it late: it waits for the morning
-            effects.set_timer(TimerSet(_subject(survey.id), "ask", allowed, late="replan"))
-            effects.change(tables.surveys, survey.id, {"asked_at": allowed})
-            return
-        older = effects.state.awaiting
-        if older and found.trigger == "schedule":  # what is asked of a service goes before what is asked by the way
-            effects.change(tables.surveys, survey.id, {"state": "suppressed", "reason": "cooldown", "asked_at": None})
-            return
-        if older:
-            self._close(effects, older, "superseded", "newer_survey")
-        state = rules.begin(found, effects.now, _whose(effects))
-        values = {
-            # Later: written after the older one has given way, for one at an address awaits its answer.
-            "state": Later(lambda: "awaiting"),
-            "progress": state.as_json(),
-            "conversation_id": effects.conversation_id,
-            "anonymous": found.anonymous,
-            "asked_at": effects.now,
-            "expires_at": state.expires_at,
-        }
-        effects.change(tables.surveys, survey.id, values)
-        effects.set_timer(TimerSet(_subject(survey.id), "expire", state.expires_at))
-        self._begin(effects, found, survey.id)
-
-    def _still(self, effects: Effects, survey: Survey) -> Definition | str:
-        """The definition to ask now, or why not."""
-        now, address = effects.now, effects.state.address
-        if address is None or address.id != survey.address_id or address.contact_id != survey.contact_id:
-            return "no_address"  # it belongs to another customer by now
-        if survey.expires_at is not None and now >= survey.expires_at:
-            return TOO_OLD
-        definition = self.surveys.get(survey.definition)
-        if definition is None:
-            return "no_definition"
-        decision = selection.reached(definition, [reach_of(address, effects.capabilities)], now)
-        return decision.reason if isinstance(decision, Suppressed) else definition
 
     def undelivered(self, effects: Effects, survey: Survey, reason: str) -> None:
         """Its question never reached anybody: it was not asked, and that has its reason."""
@@ -331,7 +307,7 @@ class Asking:
                     "old_score": outcome.old_score,
                 }
             )
-        if outcome.low:
+        if outcome.low and not before.low:  # from low to lower is no other complaint
             self.after.low(effects, survey, definition, state, at)
         given = state.given(answer.question)
         if outcome.verdict in ("answered", "answer_changed") and given is not None and not outcome.again:
@@ -351,6 +327,11 @@ class Asking:
             low = outcome.state.low and survey.state == "awaiting"
             more = self.after.words(effects, survey) if low else ""
             effects.say(f"{outcome.thanks}{more}", kind="survey", survey=survey.id)
+
+    def _next_follow_up(self, effects: Effects, survey: Survey) -> None:
+        definition = self.surveys.for_trigger("case_resolved")
+        if definition is not None:
+            follow_ups.ask_next(effects, self.desk.house, survey, lambda case: self.ask(effects, definition, case=case))
 
     def _progress(self, effects: Effects, survey: Survey) -> dict[str, Any]:
         """Where the survey stands, with what this turn already did to it."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from bot.cases import alerts, clocks, departments, remedies, rules, tasks
+from bot.cases import alerts, clocks, departments, groups, remedies, rules, tasks
 from bot.cases.clocks import House
 from bot.cases.deadlines import TASKS
 from bot.cases.rules import SETTLED, Actor, Move, Refusal, State
@@ -178,6 +178,16 @@ def page(effects: Effects, case: int | Insert, department: str | None, reason: s
     effects.joined.append(work)
 
 
+def more_urgent(effects: Effects, house: House, case: Case, urgency: Urgency) -> dict[str, Any]:
+    """New values of a case that is more urgent than we knew: its first response is due sooner, counted from when it was
+    opened, and what is urgent calls people."""
+    row = clocks.values(house, "first_response", case.opened_at, case.department, urgency=urgency)
+    effects.joined.append(lambda connection: clocks.hasten(connection, case.id, row))
+    if urgency == "urgent":
+        page(effects, case.id, case.department, "urgent", effects.now)
+    return {"urgency": urgency, "respond_by": min(row["due_at"], case.respond_by)}
+
+
 def _consequences(
     house: House, case: Case, new: State, at: datetime, values: dict[str, Any]
 ) -> Callable[[Connection], object]:
@@ -215,6 +225,8 @@ def _consequences(
         if new in SETTLED:
             tasks.cancel_all(connection, case.id, at)
             alerts.take_for_case(connection, case.id, "system", at)
+        if case.group_id is not None:
+            groups.review(connection, case.group_id)
 
     def _begin(connection: Connection) -> None:
         for kind in ("plan", "execution"):

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
+import structlog
 from sqlalchemy import Connection, select
 
-from bot.cases import assignment, numbers, tasks
+from bot.cases import assignment, merged, numbers, tasks
 from bot.cases.remedies import RemediesOpen
 from bot.cases.rules import SETTLED
-from bot.loop import closing, reach
+from bot.loop import closing, follow_ups, reach
 from bot.loop.asking import Asking
 from bot.loop.case_moves import ask_to_take, go_on, move, responded, state_now, told, values_now, wait
 from bot.loop.effects import Effects
@@ -26,11 +27,12 @@ from bot.yamlfile import Words
 from channels.base import Capabilities
 from nlu.understanding import Language
 from storage import tables
-from storage.database import Database
+from storage.database import Conflict, Database
 from storage.records import Case
 from storage.tables import cases
 
 T = TypeVar("T")
+log = structlog.get_logger()
 _Decide = Callable[[Effects, Case], T]
 Code = Literal[
     "no_case",
@@ -45,6 +47,7 @@ Code = Literal[
     "is_split",
     "remedies_open",
     "resolved",
+    "asked_of_another",
 ]
 
 
@@ -78,6 +81,10 @@ _REFUSALS: dict[Code, Words] = {
     "resolved": Words(
         "这个工单已经处理完，在等客户评价",
         "This case is resolved and waits for the customer's word: first open it again",
+    ),
+    "asked_of_another": Words(
+        "这位客户还没回复另一个工单的回访；回复之后，会自动接着问这一个",
+        "This customer has not yet said how another case of theirs stands. They are asked about this one after that",
     ),
     "remedies_open": Words(
         "还有没办完的补救，先办好或取消，再处理工单",
@@ -192,6 +199,8 @@ class Casework:
                 self.tell(effects, self.notices.case_planned, case, plan=plan)
 
         await self.act(case_id, decide, version)
+        if tell:
+            await self._tell_others(case_id, self.notices.case_planned, plan=plan)
 
     async def begin(self, case_id: int, by: Worker, *, version: int | None = None) -> None:
         """Somebody is at it."""
@@ -228,8 +237,9 @@ class Casework:
         await self.act(case_id, decide, version)
 
     async def resolve(self, case_id: int, by: Worker, result: str, *, version: int | None = None) -> str:
-        """It is settled as far as we can see. The customer is told and asked; where nobody can write to them, somebody
-        is given the task to call. The state that it has now."""
+        """It is settled as far as we can see. The customer is told and asked, about another case after they have said
+        how the first one stands; where nobody can write to them, somebody is given the task to call. The state that it
+        has now."""
 
         def decide(effects: Effects, case: Case) -> str:
             house = self.asking.desk.house
@@ -243,11 +253,15 @@ class Casework:
                 closing.call_back(effects, house, case)
                 return "resolved"
             self.tell(effects, self.notices.case_resolved, case, result=result)
+            if follow_ups.awaits(effects, but=case.id):
+                return "resolved"
             move(effects, house, case, "following_up", "system", actor="system")
             self.asking.ask(effects, definition, case=case.id)
             return "following_up"
 
-        return await self.act(case_id, decide, version)
+        state = await self.act(case_id, decide, version)
+        await self._tell_others(case_id, self.notices.case_resolved, ask=True, result=result)
+        return state
 
     async def answered(
         self, case_id: int, by: Worker, score: float, note: str = "", *, version: int | None = None
@@ -271,25 +285,6 @@ class Casework:
                 told(effects, case.id, name, actor=by.actor, at=effects.now, note=text)
 
         await self.act(case_id, decide, version)
-
-    async def merge(
-        self, case_id: int, into: int, by: Worker, reason: str, *, same: bool = False, version: int | None = None
-    ) -> None:
-        """One matter, one case: this one ends (`same`: as a duplicate of the other), and what becomes of the other is
-        what becomes of it."""
-
-        def decide(effects: Effects, case: Case) -> None:
-            other = effects.state.case(into)
-            if other is None:
-                raise NoCase(into)
-            if into == case_id or other.state in SETTLED:
-                raise CaseRefused("settled")
-            house, state = self.asking.desk.house, "duplicate" if same else "merged"
-            move(effects, house, case, state, "staff", actor=by.actor, reason=reason, merged_into=into)  # type: ignore[arg-type] # one of two
-            effects.change_guarded(cases, other.id, other.version, {"reports": other.reports + case.reports})
-            told(effects, other.id, "joined", actor=by.actor, at=effects.now, note=numbers.number(case.id))
-
-        await self.act(case_id, decide, version, more=[into])
 
     async def task(self, task_id: int, new: tasks.State, by: Worker, outcome: str = "") -> None:
         """Acknowledge, finish or return a task; a hand-over that is returned brings its case back to the hub. Raises
@@ -338,6 +333,22 @@ class Casework:
             text = words.said(language, number=numbers.number(case.id), **values)
             # What stands in [[brackets]] in a person's own words is theirs, not for us to fill.
             effects.say(text.replace("[[", "[ ["), kind="notice")
+
+    async def _tell_others(self, case_id: int, words: Words, *, ask: bool = False, **values: str) -> None:
+        """Other customers, whose case was merged into this one, hear what its own customer hears, under their own
+        number; with `ask` they are asked for their word, too."""
+        definition = self.asking.surveys.for_trigger("case_resolved") if ask else None
+
+        def decide(effects: Effects, case: Case) -> None:
+            self.tell(effects, words, case, **values)
+            if definition is not None and self.reachable(effects) and not follow_ups.awaits(effects):
+                self.asking.ask(effects, definition, case=case.id)
+
+        for part in await self.database.read(lambda connection: merged.of_others(connection, case_id)):
+            try:
+                await self.act(part, decide)
+            except Conflict:  # the case itself has gone on: nobody must be told that it did not
+                log.warning("a customer of a merged case could not be told", case=part)
 
     def reachable(self, effects: Effects) -> bool:
         state = effects.state

@@ -51,17 +51,17 @@ def judged(
 
 
 def unanswered(effects: Effects, house: House, case_id: int, how: str, reason: str | None) -> None:
-    """The follow-up was not answered: it expired or gave way (closed, unconfirmed, which is counted apart), or never
-    reached anybody (then somebody shall ask by telephone)."""
+    """The follow-up expired (closed, unconfirmed, which is counted apart), or never reached anybody (then somebody
+    shall ask by telephone). One that gave way did so to the next one about the same case."""
     case = effects.state.case(case_id)
     if case is None or state_now(effects, case) != "following_up":
         return
-    if how != "suppressed":
-        note = "no answer to the follow-up" if how == "expired" else f"follow-up {how}: {reason}"
+    if how == "expired":
+        note = "no answer to the follow-up"
         move(effects, house, case, "closed_unconfirmed", "system", actor="system", reason=note)
-        return
-    told(effects, case.id, "undelivered", actor="system", at=effects.now, note=reason)
-    call_back(effects, house, case)
+    elif how == "suppressed":
+        told(effects, case.id, "undelivered", actor="system", at=effects.now, note=reason)
+        call_back(effects, house, case)
 
 
 def late(effects: Effects, case_id: int, said: str, at: datetime) -> None:

@@ -53,10 +53,14 @@ class Consequences:
     def judge(
         self, effects: Effects, survey: Survey, definition: Definition, given: Answer, outcome: Outcome, at: datetime
     ) -> None:
-        """A case's follow-up: the rating closes the case or opens it again; one that came too late is seen there."""
-        if survey.case_id is None:
-            return
+        """A case's follow-up: the rating closes the case or opens it again; one that came too late is seen there. The
+        case that a low rating opened is told where the customer thinks better of it."""
         score = outcome.state.score
+        if survey.case_id is None:
+            opened = _case(effects, _low(survey))
+            if outcome.verdict == "rating_changed" and opened is not None:
+                told(effects, opened, "rated", actor="customer", at=at, note=f"{score:g}")
+            return
         if outcome.refusal == "expired":
             closing.late(effects, survey.case_id, rules.recorded(definition, given, language_of(effects)), at)
         elif outcome.verdict in ("rated", "rating_changed") and score is not None:
@@ -67,7 +71,7 @@ class Consequences:
     ) -> None:
         """A case's follow-up ends without a rating."""
         rated = State.from_json(progress).rated_at if progress else None
-        if survey.case_id is not None and rated is None and to != "answered":
+        if survey.case_id is not None and rated is None:
             closing.unanswered(effects, self.desk.house, survey.case_id, to, reason)
 
     def answered(self, effects: Effects, survey: Survey, definition: Definition, given: Answer, at: datetime) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.loop.asking import Asking
 from bot.loop.case_moves import told
 from bot.loop.effects import Effects
@@ -14,8 +16,8 @@ from storage.tables import episodes, ratings, surveys
 
 
 def volunteer(effects: Effects, definition: Definition, value: int, touchpoint: str, source: str) -> None:
-    """A rating on the definition's scale that nobody asked for is a survey answered at once, of a service of its own at
-    `touchpoint`; `source` says how it came (page, entry)."""
+    """A rating on the definition's scale that nobody asked for, of a service of its own at `touchpoint`; `source` says
+    how it came (page, entry)."""
     visit = {
         "external_id": effects.state.thread,
         "contact_id": effects.contact_id,
@@ -23,23 +25,39 @@ def volunteer(effects: Effects, definition: Definition, value: int, touchpoint: 
         "ended_at": effects.now,
         "created_at": effects.now,
     }
+    of = effects.add(Insert(episodes, visit))
+    rated_unasked(effects, definition, value, score(definition.scale, value), source, effects.now, episode=of)
+
+
+def rated_unasked(
+    effects: Effects,
+    definition: Definition,
+    value: int,
+    rated: float,
+    source: str,
+    at: datetime,
+    *,
+    episode: Insert | None = None,
+) -> None:
+    """What nobody asked for is a survey answered at once; `rated` of 0 to 100 is what was stated, `value` the nearest
+    on its scale."""
     survey = effects.add(
         Insert(
             surveys,
             {
-                "episode_id": effects.add(Insert(episodes, visit)),
+                "episode_id": episode,
                 "conversation_id": effects.conversation_id,
                 "contact_id": effects.contact_id,
                 "address_id": effects.address_id,
                 "definition": definition.key,
                 "state": "answered",
-                "created_at": effects.now,
-                "answered_at": effects.now,
+                "created_at": at,
+                "answered_at": at,
             },
         )
     )
-    rated = {"survey_id": survey, "value": value, "score": score(definition.scale, value)}
-    effects.add(Insert(ratings, rated | {"source": source, "received_at": effects.now}))
+    values = {"survey_id": survey, "value": value, "score": rated, "source": source, "received_at": at}
+    effects.add(Insert(ratings, values))
 
 
 def open_low(asking: Asking, state: LaneState, effects: Effects, low: str, words: str, origin: str) -> None:

@@ -13,12 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from bot.clock import Clock
 from bot.contacts import service as contacts
 from bot.contacts.service import Met, Person, Place
+from bot.loop import follow_ups
 from bot.loop.asking import TOO_OLD, Asking
 from bot.loop.effects import SET_TIMER, Effects
 from bot.loop.events import chat_lane
 from bot.loop.planning import asked_of, planned
 from bot.loop.reaching import reach_of
 from bot.loop.state import LaneState
+from bot.loop.telling import note_suppressed
 from bot.loop.turn import Turns
 from bot.surveys import selection
 from bot.surveys.selection import Occasion, Send, Suppressed
@@ -120,14 +122,18 @@ class Episodes:
 
         def work(connection: Connection) -> tuple[list[Taken], list[str]]:
             taken: list[Taken] = []
+            new: list[Insert] = []
             moved: list[str] = []
             for each in reported:
                 known = _known(connection, each.external_id)
                 if known is None:
                     facts = self._look(connection, each, actor, now)
                     moved += facts.met.moved
-                    known = self._write(connection, each, facts, now)
+                    episode, survey = self._write(connection, each, facts, now)
+                    new.append(survey)
+                    known = _taken(episode, survey)
                 taken.append(known)
+            note_suppressed(connection, new, now)
             return taken, moved
 
         try:
@@ -171,18 +177,18 @@ class Episodes:
         )
         can = self.capabilities_of
         reaches = [reach_of(address, can(address.channel, address.account)) for address in met.addresses]
-        decision = selection.decide(self.asking.surveys, occasion, reaches, None, now, self.asking.hours)
+        decision = selection.decide(self.asking.surveys, occasion, reaches, now, self.asking.hours)
         if isinstance(decision, Suppressed):
             return decision
         definition = decision.definition
         if now >= reported.ended_at + definition.delay + definition.expires:
-            return Suppressed(TOO_OLD, definition)  # history that is imported
+            return Suppressed(TOO_OLD, definition, decision.address_id)  # history that is imported
         return planned(connection, decision, asked, self.asking.desk.calendar.zone)
 
     # ---- the three ends ----
 
     async def _ask(self, reported: Reported, facts: _Facts, send: Send) -> Taken:
-        """Ask now, in the conversation of the chosen address."""
+        """Ask now, in the conversation of the chosen address, unless we wait there for the word on a case."""
         chosen = next(address for address in facts.met.addresses if address.id == send.address_id)
         tried = False
 
@@ -192,23 +198,31 @@ class Episodes:
             if tried or state.address != chosen:
                 raise _Again
             tried = True
-            episode = effects.add(_episode(reported, facts.met.contact, effects.now))
-            survey = self.asking.ask(effects, send.definition, episode=episode, judged=_judged(reported))
-            return episode, survey
+            episode, judged = effects.add(_episode(reported, facts.met.contact, effects.now)), _judged(reported)
+            if follow_ups.awaits(effects):
+                reason = "case_follow_up"
+                return episode, self.asking.suppress(effects, send.definition, reason, episode=episode, judged=judged)
+            return episode, self.asking.ask(effects, send.definition, episode=episode, judged=judged)
 
-        episode, survey = await self.turns.act(_lane(chosen), decide)
-        return _taken(episode, survey, "awaiting", None)
+        return _taken(*await self.turns.act(_lane(chosen), decide))
 
     async def _keep(self, reported: Reported, facts: _Facts, now: datetime) -> Taken:
         """Plan, or record why not: the conversation is not touched, so nothing has to stand still."""
-        return await self.database.write(lambda connection: self._write(connection, reported, facts, now))
 
-    def _write(self, connection: Connection, reported: Reported, facts: _Facts, now: datetime) -> Taken:
+        def work(connection: Connection) -> Taken:
+            episode, survey = self._write(connection, reported, facts, now)
+            note_suppressed(connection, [survey], now)
+            return _taken(episode, survey)
+
+        return await self.database.write(work)
+
+    def _write(self, connection: Connection, reported: Reported, facts: _Facts, now: datetime) -> tuple[Insert, Insert]:
         contact, decision = facts.met.contact, facts.decision
         made = _episode(reported, contact, now)
         row: dict[str, Any] = {
             "episode_id": made,
             "contact_id": contact,
+            "address_id": decision.address_id,
             "judged": _judged(reported),
             "created_at": now,
         }
@@ -218,7 +232,6 @@ class Episodes:
             row |= {
                 "definition": decision.definition.key,
                 "state": "planned",
-                "address_id": chosen.id,
                 "anonymous": decision.definition.anonymous,
                 "asked_at": decision.at,
                 "expires_at": decision.at + decision.definition.expires,
@@ -232,7 +245,7 @@ class Episodes:
         if timer is not None:
             due = timer | {"subject": f"survey:{survey.id}", "kind": "ask", "late": "replan", "skip_after": None}
             connection.execute(SET_TIMER[connection.dialect.name], [due])
-        return _taken(made, survey, row["state"], row.get("reason"))
+        return made, survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +309,7 @@ def _lane(address: Address) -> str:
     return chat_lane(address.channel, address.account, address.address)
 
 
-def _taken(episode: Insert, survey: Insert, state: str, reason: str | None) -> Taken:
+def _taken(episode: Insert, survey: Insert) -> Taken:
     if episode.id is None or survey.id is None:
         raise AssertionError("an episode is answered for before it is written")
-    return Taken(episode=episode.id, survey=survey.id, state=state, reason=reason)
+    return Taken(episode=episode.id, survey=survey.id, state=survey.values["state"], reason=survey.values.get("reason"))

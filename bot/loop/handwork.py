@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
-from bot.cases import clocks, tasks
+from bot.cases import call_backs, tasks
+from bot.cases.clocks import House
 from bot.cases.rules import SETTLED
+from bot.loop import follow_ups
 from bot.loop.case_moves import move, told
 from bot.loop.casework import CaseRefused, Casework, NoCase, Worker
 from bot.loop.effects import Effects
@@ -20,7 +22,6 @@ from nlu.understanding import Language, Nature, Urgency
 from storage import tables
 from storage.changes import Insert
 from storage.records import Case
-from storage.sets import among
 
 ORIGIN = "desk"
 PRESSED_TWICE = timedelta(minutes=2)
@@ -124,35 +125,28 @@ async def follow_up(work: Casework, case_id: int, by: Worker, *, version: int | 
 
     def decide(effects: Effects, case: Case) -> None:
         definition = work.asking.surveys.for_trigger("case_resolved")
+        if follow_ups.awaits(effects, but=case.id):
+            raise CaseRefused("asked_of_another")
         move(effects, house, case, "following_up", "staff", actor=by.actor)
         if definition is None or not work.reachable(effects):
             raise CaseRefused("unreachable")
         work.asking.ask(effects, definition, case=case.id)
-        at = effects.now
-        effects.joined.append(lambda connection: _called_off(connection, work, case.id, at))
+        _called_off(effects, house, case.id)
 
     await work.act(case_id, decide, version)
 
 
 async def reopen(work: Casework, case_id: int, by: Worker, reason: str, *, version: int | None = None) -> None:
     """Somebody sees that it is not settled after all, before the customer says so."""
+    house = work.asking.desk.house
 
     def decide(effects: Effects, case: Case) -> None:
-        move(effects, work.asking.desk.house, case, "reopened", "staff", actor=by.actor, reason=reason)
-        at = effects.now
-        effects.joined.append(lambda connection: _called_off(connection, work, case.id, at))
+        move(effects, house, case, "reopened", "staff", actor=by.actor, reason=reason)
+        _called_off(effects, house, case.id)
 
     await work.act(case_id, decide, version)
 
 
-def _called_off(connection: Connection, work: Casework, case_id: int, at: datetime) -> None:
-    table = tables.case_tasks
-    waiting = (
-        table.c.case_id == case_id,
-        table.c.kind == "call_back",
-        among(table.c.state, "waiting", "acknowledged"),
-    )
-    for task in connection.execute(select(table.c.id).where(*waiting)).scalars().all():
-        connection.execute(update(table).where(table.c.id == task).values(state="cancelled", ended_at=at))
-        subject = f"task:{task}"
-        clocks.end(connection, case_id, ("call_back",), at, "cancelled", subject=subject, house=work.asking.desk.house)
+def _called_off(effects: Effects, house: House, case_id: int) -> None:
+    at = effects.now
+    effects.joined.append(lambda connection: call_backs.call_off(connection, house, case_id, at))

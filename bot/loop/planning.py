@@ -39,12 +39,12 @@ def planned(connection: Connection, send: Send, asked: Asked, zone: ZoneInfo) ->
     """
     definition = send.definition
     if not rested(definition, send.at, asked.at):
-        return Suppressed("cooldown", definition)
+        return Suppressed("cooldown", definition, send.address_id)
     if (
         definition.per_day is not None
         and sent_that_day(connection, definition.key, send.at, zone) >= definition.per_day
     ):
-        return Suppressed("quota", definition)
+        return Suppressed("quota", definition, send.address_id)
     return send
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.contacts import rules as contacts
-from bot.loop import filing, waiting
+from bot.loop import due, filing, waiting
 from bot.loop.asking import Asking, Quoted
 from bot.loop.closer_look import CloserLook
 from bot.loop.commenting import Commenting
@@ -312,7 +312,9 @@ class Conversations:
             return  # moved or cancelled since
         kind, _, number = timer.subject.partition(":")
         survey = effects.state.surveys.get(int(number)) if kind == "survey" and number.isdecimal() else None
-        if survey:
+        if survey and timer.kind == "ask":
+            due.ask(self.asking, effects, survey)
+        elif survey:
             self.asking.timer(effects, survey, timer.kind, effects.now)
 
     async def _undelivered(self, effects: Effects, event: Undelivered, heard: Heard, _: object) -> None:

@@ -24,6 +24,7 @@ from bot.loop.effects import SET_TIMER
 from bot.loop.events import chat_lane
 from bot.loop.planning import rested, sent_that_day
 from bot.loop.reaching import reach_of
+from bot.loop.telling import note_suppressed
 from bot.surveys import selection
 from bot.surveys.definitions import Definition, Period
 from bot.surveys.selection import Occasion, Reach, Send, Suppressed
@@ -130,6 +131,7 @@ class Relationships:
         if connection.execute(moved.values(value=f"{period}|{_OVER if whole else last}")).rowcount != 1:
             raise Conflict("another process decides on these customers")
         changes.apply(connection, (), rows)
+        note_suppressed(connection, rows, now)
         timers = [
             {
                 "subject": f"survey:{row.id}",
@@ -157,11 +159,11 @@ class Relationships:
         now: datetime,
     ) -> Send | Suppressed:
         if definition.segments and person.segment not in definition.segments:
-            return Suppressed("other_segment", definition)
+            return Suppressed("other_segment", definition, reaches[0].address_id if reaches else None)
         occasion = Occasion(trigger="schedule", happened_at=now, wanted=definition.key, subject=f"{person.id}:{period}")
-        decision = selection.decide(self.asking.surveys, occasion, reaches, None, now)
+        decision = selection.decide(self.asking.surveys, occasion, reaches, now)
         if isinstance(decision, Send) and not rested(definition, now, asked):
-            return Suppressed("cooldown", definition)
+            return Suppressed("cooldown", definition, decision.address_id)
         return decision
 
     def _reaches(self, connection: Connection, ids: Sequence[int]) -> tuple[dict[int, list[Reach]], dict[int, str]]:
@@ -182,13 +184,12 @@ def _survey(definition: Definition, period: str, contact: int, decision: Send | 
         "definition": definition.key,
         "period": period,
         "created_at": now,
-        "state": "suppressed",
+        "address_id": decision.address_id,
     }
     if isinstance(decision, Suppressed):
-        return Insert(surveys, row | {"reason": decision.reason})
+        return Insert(surveys, row | {"state": "suppressed", "reason": decision.reason})
     planned = {
         "state": "planned",
-        "address_id": decision.address_id,
         "asked_at": now,
         "anonymous": definition.anonymous,
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, or_, select
 
+from bot.loop import follow_ups
 from bot.loop.asking import Asking
 from bot.loop.effects import Effects
 from bot.loop.planning import Asked, asked_of, rested, sent_that_day
@@ -81,14 +82,14 @@ def ask_about_agent(asking: Asking, effects: Effects, said: Talked, judged: str)
         segment=said.asked.segment,
     )
     reach = reach_of(address, effects.capabilities)
-    decision = selection.decide(asking.surveys, occasion, [reach], None, effects.now)
+    decision = selection.decide(asking.surveys, occasion, [reach], effects.now)
     definition = decision.definition
     if definition is None:
         return
     if isinstance(decision, Suppressed):
         reason: str | None = decision.reason
-    elif effects.state.awaiting is not None and effects.state.awaiting.case_id is not None:
-        reason = "case_follow_up"  # whether their matter is settled stands above what we would like to know
+    elif follow_ups.awaits(effects):
+        reason = "case_follow_up"
     elif said.agent == 0:
         reason = "bot_only"  # no person has said anything that could be judged
     elif said.customer < definition.min_messages:

@@ -18,8 +18,9 @@ from typing import Any, cast
 import structlog
 from sqlalchemy import Connection, bindparam, literal_column, select, update
 
-from bot.cases import clocks, departments
-from bot.loop.case_moves import page, told
+from bot.cases import departments
+from bot.cases.rules import outweighs
+from bot.loop.case_moves import more_urgent, told
 from bot.loop.cases import Desk
 from bot.loop.closer_look import Closer
 from bot.loop.effects import Effects
@@ -42,7 +43,6 @@ EVERY = 2.0
 """Seconds between two looks: with AT_ONCE it bounds what a flood of complaints may take of the processor."""
 TOO_LATE = timedelta(hours=1)
 """A case older than this was not looked at for want of an encoder, or during an outage: people have seen it since."""
-_WEIGHT: dict[str, int] = {"normal": 0, "important": 1, "urgent": 2}
 _UNTOUCHED = frozenset({"received", "acknowledged"})
 
 
@@ -135,8 +135,8 @@ class SecondLook:
     def _correct(self, effects: Effects, case: Case, understood: Understanding) -> None:
         values: dict[str, Any] = {"looked_at": effects.now}
         said: dict[str, str] = {}
-        if _WEIGHT[understood.urgency] > _WEIGHT[case.urgency]:
-            values |= self._more_urgent(effects, case, understood.urgency)
+        if outweighs(understood.urgency, cast(Urgency, case.urgency)):
+            values |= more_urgent(effects, self.desk.house, case, understood.urgency)
             said["urgency"] = f"{case.urgency} → {understood.urgency}"
         if natures := _other_natures(case, understood):
             values |= self._about(natures, understood.aspect)
@@ -153,14 +153,6 @@ class SecondLook:
         if not effects.state.public:
             language: Language = "en" if effects.language == "en" else "zh"
             effects.say(self.notices.second_look_urgent.said(language), kind="notice")
-
-    def _more_urgent(self, effects: Effects, case: Case, urgency: Urgency) -> dict[str, Any]:
-        """The deadline runs from when the case was opened, and only ever moves nearer."""
-        row = clocks.values(self.desk.house, "first_response", case.opened_at, case.department, urgency=urgency)
-        effects.joined.append(lambda connection: clocks.hasten(connection, case.id, row))
-        if urgency == "urgent":
-            page(effects, case.id, case.department, "urgent", effects.now)
-        return {"urgency": urgency, "respond_by": min(row["due_at"], case.respond_by)}
 
     def _about(self, natures: Sequence[Nature], aspect: Sequence[str]) -> dict[str, Any]:
         lead = departments.assign(self.desk.departments, natures).lead
@@ -180,7 +172,7 @@ def _understood(closer: Closer, unseen: Sequence[_Unseen]) -> list[Understanding
 
 def _puts_right(case: Case, understood: Understanding) -> bool:
     """Whether there is anything in the case to correct."""
-    return _WEIGHT[understood.urgency] > _WEIGHT[case.urgency] or bool(_other_natures(case, understood))
+    return outweighs(understood.urgency, cast(Urgency, case.urgency)) or bool(_other_natures(case, understood))
 
 
 def _other_natures(case: Case, understood: Understanding) -> list[Nature]:

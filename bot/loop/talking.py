@@ -14,6 +14,7 @@ from bot.engine.payload import parse as parse_payload
 from bot.knowledge.index import Found
 from bot.loop.cases import Desk
 from bot.loop.effects import HIGH_VALUE, Effects, Kind, Option
+from bot.loop.entering import rated_unasked
 from bot.loop.notices import Notices
 from bot.loop.state import LaneState
 from bot.surveys.definitions import Surveys
@@ -283,22 +284,8 @@ class Talking:
         definition = self.surveys.for_trigger("volunteered")
         if definition is None:
             return
-        survey = effects.add(
-            Insert(
-                tables.surveys,
-                {
-                    "conversation_id": effects.conversation_id,
-                    "contact_id": effects.contact_id,
-                    "address_id": effects.address_id,
-                    "definition": definition.key,
-                    "state": "answered",
-                    "created_at": at,
-                    "answered_at": at,
-                },
-            )
-        )
-        values = {"survey_id": survey, "value": nearest(definition.scale, body["score"]), "score": body["score"]}
-        effects.add(Insert(tables.ratings, values | {"source": "text", "received_at": at}))
+        rated = float(body["score"])
+        rated_unasked(effects, definition, nearest(definition.scale, rated), rated, "text", at)
 
 
 Command = Callable[[Talking, Effects, dict[str, Any], Understanding, datetime], None]

@@ -6,9 +6,10 @@ Read off the effects once they are written, so that no one who changes something
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 
 from bot.loop.effects import Effects
 from bot.outgoing import events
@@ -38,6 +39,16 @@ def told_by(batch: Sequence[Effects]) -> list[Event]:
                 told = {"old_value": each["old_value"], "old_score": each["old_score"]}
                 found.append(Event("rating.changed", each["at"], "rating", each["survey"], told))
     return found
+
+
+def note_suppressed(connection: Connection, rows: Sequence[Insert], now: datetime) -> None:
+    """Of surveys that were just written apart from any turn: those that are not asked are told as such."""
+    found = [Event("survey.suppressed", now, "survey", row.id) for row in rows if row.id is not None and _is_out(row)]
+    events.note(connection, found)
+
+
+def _is_out(row: Insert) -> bool:
+    return row.table is tables.surveys and row.values["state"] == "suppressed"
 
 
 def _line(effects: Effects, change: Change) -> Event | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
@@ -14,7 +14,6 @@ from bot.surveys.definitions import Definition, QuietHours, Surveys, Trigger, su
 
 Reason = Literal[
     "no_definition",
-    "already_surveyed",
     "other_segment",
     "sampled_out",
     "opted_out",
@@ -27,22 +26,20 @@ Reason = Literal[
     "bot_only",
     "trivial",
     "spam",
+    "case_follow_up",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
-Supersession = Literal["newer_survey", "case_follow_up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """What calls for a survey. `wanted` is the key of the definition that the caller asked for; `already_surveyed`:
-    this episode, conversation resolution or case resolution has its survey. `subject` names the occasion: the same one
-    is sampled the same way each time; empty: it is not sampled. `segment` is the customer's."""
+    """What calls for a survey. `wanted` is the key of the definition that the caller asked for. `subject` names the
+    occasion: the same one is sampled the same way each time; empty: it is not sampled. `segment` is the customer's."""
 
     trigger: Trigger
     happened_at: datetime
     touchpoint: str | None = None
     wanted: str | None = None
-    already_surveyed: bool = False
     subject: str = ""
     segment: str | None = None
 
@@ -72,20 +69,12 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """Do not ask; `reason` is recorded. `definition` is the one that would have been asked."""
+    """Do not ask; `reason` is recorded. `definition` is the one that would have been asked, and `address_id` where:
+    coverage is told by channel."""
 
     reason: Reason
     definition: Definition | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Awaiting:
-    """A survey that awaits an answer, or is about to be sent."""
-
-    trigger: Trigger
     address_id: int | None = None
-    conversation_id: int | None = None
-    case_id: int | None = None
 
 
 Hours = Callable[[Definition, datetime], datetime]
@@ -96,22 +85,16 @@ def decide(
     surveys: Surveys,
     occasion: Occasion,
     reaches: Sequence[Reach],
-    last_asked_at: datetime | None,
     now: datetime,
     hours: Hours = lambda definition, at: at,
 ) -> Send | Suppressed:
-    """`reaches` in the order of preference; `last_asked_at`: when any survey was last sent to the contact."""
+    """`reaches` in the order of preference. What was asked of the customer before is the caller's to look at."""
     definition = chosen(surveys, occasion)
     if isinstance(definition, Suppressed):
-        return definition
-    if occasion.already_surveyed:
-        return Suppressed("already_surveyed", definition)
+        return replace(definition, address_id=reaches[0].address_id if reaches else None)
+    found = reached(definition, reaches, hours(definition, max(now, occasion.happened_at + definition.delay)))
     if occasion.subject and not sampled(definition, occasion.subject):
-        return Suppressed("sampled_out", definition)
-    at = hours(definition, max(now, occasion.happened_at + definition.delay))
-    found = reached(definition, reaches, at)
-    if isinstance(found, Send) and last_asked_at is not None and at < last_asked_at + definition.cooldown:
-        return Suppressed("cooldown", definition)
+        return Suppressed("sampled_out", definition, found.address_id)
     return found
 
 
@@ -136,15 +119,16 @@ def reached(definition: Definition, reaches: Sequence[Reach], at: datetime) -> S
     """The first address that may be written to at `at`, those on the definition's own channels first."""
     if not reaches:
         return Suppressed("no_address", definition)
-    hindrances: list[Reason] = []
+    hindered: list[tuple[Reason, int]] = []
     for reach in sorted(reaches, key=lambda reach: _preference(definition, reach)):
         found = hindrance(reach, at)
         if found is None:
             return Send(definition, reach.address_id, at)
-        hindrances.append(found)
+        hindered.append((found, reach.address_id))
     # Their own wish outweighs everything; else what time may mend is named before what it does not.
     order: tuple[Reason, ...] = ("opted_out", "window_closed", "blocked")
-    return Suppressed(min(hindrances, key=order.index), definition)
+    reason, address = min(hindered, key=lambda each: order.index(each[0]))
+    return Suppressed(reason, definition, address)
 
 
 def spam(said: Sequence[str]) -> bool:
@@ -171,20 +155,6 @@ def after_quiet(quiet: QuietHours, at: datetime, zone: ZoneInfo) -> datetime:
         return at
     day = local.date() + timedelta(days=1) if quiet.start > quiet.end and local.time() >= quiet.start else local.date()
     return datetime.combine(day, quiet.end, zone).astimezone(at.tzinfo)
-
-
-def supersedes(newer: Awaiting, older: Awaiting) -> Supersession | None:
-    """Why `older`, unanswered, gives way to `newer`; None if both may stand."""
-    if (
-        newer.trigger == "case_resolved"
-        and older.trigger == "conversation_resolved"
-        and newer.conversation_id is not None
-        and newer.conversation_id == older.conversation_id
-    ):
-        return "case_follow_up"
-    if newer.address_id is not None and newer.address_id == older.address_id:
-        return "newer_survey"
-    return None
 
 
 def _preference(definition: Definition, reach: Reach) -> int:
