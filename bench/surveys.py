@@ -96,23 +96,39 @@ def timed(what: str, count: int) -> Iterator[None]:
     )
 
 
-async def ask(service: Service, every: int, customers: Customers) -> None:
-    """All that is due goes out; memory is told each time that so many more are open."""
-    shown = 0
+class Pace:
+    """Tells, each time that `every` more are done, the memory and what each of them cost: neither may grow."""
+
+    def __init__(self, what: str, every: int) -> None:
+        self.count = 0
+        self._what = what
+        self._every = every
+        self._told = 0
+        self._worked = time.process_time()
+
+    def add(self, some: int) -> None:
+        self.count += some
+        new = self.count - self._told
+        if new < self._every:
+            return
+        each = 1e6 * (time.process_time() - self._worked) / new
+        print(f"  {self.count:>7} {self._what}, {resident():.0f} MiB, {each:.0f} µs CPU each", flush=True)
+        self._told, self._worked = self.count, time.process_time()
+
+
+async def ask(service: Service, pace: Pace, customers: Customers) -> None:
+    """All that is due goes out."""
     while True:
         fired = await service.timers.fire()
         worked = await service.turns.settle()
         await service.delivery.settle()
-        if customers.sent >= shown + every:
-            shown = customers.sent
-            print(f"  {shown:>7} open, {resident():.0f} MiB", flush=True)
+        pace.add(customers.sent - pace.count)
         if not fired and not worked:
             return
 
 
-async def answer(service: Service, customers: Customers, chance: random.Random) -> int:
+async def answer(service: Service, pace: Pace, customers: Customers, chance: random.Random) -> int:
     """Three of five tap the rating once, any value."""
-    answered = 0
     taps: list[AnyEvent] = []
     for number, message in enumerate(customers.asked):
         if message and chance.random() < ANSWERING:
@@ -123,9 +139,9 @@ async def answer(service: Service, customers: Customers, chance: random.Random) 
             while await service.turns.settle() or service.lanes.waiting:
                 pass
             await service.delivery.settle()
-            answered += len(taps)
+            pace.add(len(taps))
             taps = []
-    return answered
+    return pace.count
 
 
 async def measure(episodes: int, url: str | None) -> None:
@@ -141,16 +157,17 @@ async def measure(episodes: int, url: str | None) -> None:
             settings, clock=clock, adapters=lambda _: {("bench", "main"): customers}, patience=None
         ) as service:
             print(f"{episodes} episodes on {service.database.url.partition(':')[0]}, {resident():.0f} MiB at the start")
+            fifth = max(1, episodes // 5)
             with timed("imported and planned", episodes):
-                report = await take(service, rows_of(path), lambda done: None)
+                report = await take(service, rows_of(path), Pace("imported", fifth).add)
             assert (report.new, len(report.refused)) == (episodes - episodes // 1000, episodes // 1000)
             print(f"  {report.decided['planned']:>7} planned, {resident():.0f} MiB")
             with timed("asked", report.new):
-                await ask(service, max(1, episodes // 5), customers)
+                await ask(service, Pace("open", fifth), customers)
             assert customers.sent == report.new, (customers.sent, report.new)
             clock.move_to(MORNING.replace(hour=3))
             with timed("answered (about)", max(1, round(report.new * ANSWERING))):
-                expected = await answer(service, customers, random.Random(7))
+                expected = await answer(service, Pace("answered", fifth), customers, random.Random(7))
             count = select(func.count()).select_from(ratings)
             kept = await service.database.read(lambda connection: connection.execute(count).scalar_one())
             assert kept == expected, (kept, expected)
