@@ -217,7 +217,7 @@ alerts = table(
     "alerts",  # what people are called for
     ref("case_id", "cases"),
     ref("contact_id", "contacts"),
-    Column("kind", String(30), nullable=False),  # urgent, group, warned, breached, escalated, risk, stopped_delivery
+    Column("kind", String(30), nullable=False),  # urgent, group, warned, breached, escalated, undelivered
     Column("subject", String(80), nullable=False),  # what it is about: the same twice is one
     Column("audience", String(80), nullable=False),  # supervisor, admin, department:logistics, staff:3
     Column("pages", Boolean, nullable=False, server_default=text("false")),  # repeated until somebody takes it

@@ -17,7 +17,7 @@ from storage.tables import alerts as table
 from storage.tables import posts
 from storage.types import UtcDateTime
 
-Kind = Literal["urgent", "group", "warned", "breached", "escalated", "risk", "call_back", "undelivered"]
+Kind = Literal["urgent", "group", "warned", "breached", "escalated", "undelivered"]
 REPEAT = timedelta(minutes=10)
 """Until somebody takes a page it is repeated this often."""
 SCAN = 100
