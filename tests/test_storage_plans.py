@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -49,6 +50,8 @@ SMALL = {
     *("webhooks", "webhook_kinds", "pagers"),
 }
 """Tables that do not grow with what customers say."""
+FEW = {"channel", "account"}
+"""Columns of few values: an index that is searched by nothing else is read through."""
 OPEN_ONLY = {
     *("ix_inbox_new", "ix_outbox_open", "ix_timers_due", "ix_conversations_waiting", "uq_surveys_awaiting"),
     "ix_posts_waiting",
@@ -142,7 +145,8 @@ def _is_whole(detail: str) -> bool:
     words = detail.split()
     if "AUTOMATIC" in words:
         return True  # an index made anew for this one statement
-    if words[0] != "SCAN" or words[1] not in metadata.tables or words[1] in SMALL:
+    by = set(re.findall(r"(\w+)[=<>]", detail))
+    if (words[0] != "SCAN" and not by <= FEW) or words[1] not in metadata.tables or words[1] in SMALL:
         return False
     return not set(words) & OPEN_ONLY
 
@@ -154,6 +158,8 @@ def _is_whole(detail: str) -> bool:
         ("SCAN messages USING COVERING INDEX ix_messages_conversation_id_id", True),
         ("SEARCH surveys USING AUTOMATIC PARTIAL COVERING INDEX (address_id=?)", True),
         ("SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)", False),
+        ("SEARCH addresses USING INDEX sqlite_autoindex_addresses_1 (channel=?)", True),
+        ("SEARCH addresses USING INDEX sqlite_autoindex_addresses_1 (channel=? AND account=? AND address=?)", False),
         ("SCAN inbox USING INDEX ix_inbox_new", False),
         ("SCAN json_each VIRTUAL TABLE INDEX 1:", False),
     ],

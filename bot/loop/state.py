@@ -156,7 +156,11 @@ def _conversations(connection: Connection, states: dict[str, LaneState]) -> None
         if state.conversation is None
     }
     if new:
-        keys = {"channels": {state.channel for state in new.values()}, "keys": [s.address_key for s in new.values()]}
+        keys: dict[str, Any] = {
+            "channels": {state.channel for state in new.values()},
+            "accounts": {state.account for state in new.values()},
+            "keys": [state.address_key for state in new.values()],
+        }
         for row in as_prepared(_PEOPLE, dialect).all(connection, keys):
             address = Address(*row[: _B - _A])
             state = new.get(f"{address.channel}:{address.account}:{address.address}")
@@ -352,7 +356,8 @@ _PEOPLE: Select[Any] = (
     .select_from(_a)
     .join(_people, _people.c.id == _a.c.contact_id)
     .outerjoin(_s, _awaiting)
-    .where(one_of(_a.c.channel, "channels"), one_of(_a.c.address, "keys"))
+    # The account as well: without it the index leads no further than to the channel, with all of its addresses.
+    .where(one_of(_a.c.channel, "channels"), one_of(_a.c.account, "accounts"), one_of(_a.c.address, "keys"))
 )
 _AHEAD = (
     select(func.count())
