@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import add
 
 from nlu.numerals import CHINESE, number
 from nlu.understanding import Entity
@@ -22,10 +23,10 @@ class Gazetteer:
 
     @cached_property
     def by_first(self) -> dict[str, list[tuple[str, str, str]]]:
-        """First character → the names that begin with it, longest first."""
+        """The first two characters → the names that begin with them, longest first."""
         found: dict[str, list[tuple[str, str, str]]] = {}
         for name in self.names:
-            found.setdefault(name[0][0], []).append(name)
+            found.setdefault(name[0][:2], []).append(name)
         return found
 
 
@@ -68,7 +69,7 @@ def _own(text: str, written: str, own: Gazetteer) -> Iterator[Entity]:
             for found in pattern.finditer(written):
                 if value := found.group():
                     yield Entity(entity, own.synonyms.get(value.lower(), value), *found.span())
-    for first in sorted(own.by_first.keys() & text):
+    for first in sorted(own.by_first.keys() & {*text, *map(add, text, text[1:])}):
         for name, entity, value in own.by_first[first]:
             at = text.find(name)
             while at >= 0:

@@ -146,10 +146,11 @@ class Model:
             found = verdict.corrected(found, said)
         graded = (said and said.urgency) or urgency.grade(found.alarm, found.score, found.natures[0])
         emotions = sentiment.emotions(hits, found.label, self.lexicon)
+        intent = self._intent(text, found)
         return Understanding(
             text=reading.whole,
             language=reading.language,
-            intent=self._intent(text, found),
+            intent=intent,
             sentiment=Sentiment(found.label, found.score),
             emotions=emotions,
             nature=found.natures,
@@ -158,7 +159,7 @@ class Model:
             urgency=graded,
             rating=rated.score if rated else None,
             entities=_placed(named, reading.shift) if reading.shift else named,
-            evidence=(*_quoted(said), *self._evidence(reading, found, graded == "urgent"))[:MOST_EVIDENCE],
+            evidence=(*_quoted(said), *self._evidence(reading, found, intent, graded == "urgent"))[:MOST_EVIDENCE],
             clipped=len(reading.written) < len(reading.whole),
         )
 
@@ -169,9 +170,10 @@ class Model:
             return Intent(FALLBACK, 1.0 - found.confidence)
         return Intent(found.intent, found.confidence)
 
-    def _evidence(self, reading: Reading, found: verdict.Verdict, urgent: bool) -> tuple[str, ...]:
+    def _evidence(self, reading: Reading, found: verdict.Verdict, intent: Intent, urgent: bool) -> tuple[str, ...]:
         """The words that decided, as typed: the rating, what alarmed, the weightiest judgements; where no list has a
-        word for it, the terms that moved the heads."""
+        word for it, the terms that moved the heads; where nothing was judged, those that told the intent, or all that
+        was said. None where nothing was understood."""
         places = [(reading.rated.start, reading.rated.end)] if reading.rated else []
         if urgent:
             places += reading.cues or self._named(reading, self.heads.alarming)
@@ -182,12 +184,17 @@ class Model:
                 telling.sort(key=lambda judged: -abs(judged.weight))
             places += [(judged.start, judged.end) for judged in telling]
             if not places:
-                places += self._named(reading, lambda terms: _decisive(terms, 1 + sign, self.heads))
+                places += self._named(reading, lambda terms: self.heads.decisive(terms, 1 + sign))
+        known = intent.name != FALLBACK
+        if not places and known:
+            places += self._named(reading, lambda terms: self.heads.intending(terms, intent.name))
         words: list[str] = []
         for start, end in places:
             word = reading.written[start:end].strip()
             if word and _SEAM not in word and not any(word in other for other in words):
                 words.append(word)
+        if not words and known and (whole := reading.written.strip()):
+            words = [whole[:_QUOTED]]
         return tuple(words[:MOST_EVIDENCE])
 
     def _named(self, reading: Reading, chosen: Callable[[Sequence[str]], list[str]]) -> list[tuple[int, int]]:
@@ -289,16 +296,6 @@ def _leaning(judged: list[sentiment.Judgement], rated: rating.Rating | None) -> 
     """What words and rating together say, -1 to 1."""
     words = sentiment.balance(judged)
     return words if rated is None else min(1.0, max(-1.0, words + (rated.score - _SO_SO) / (100 - _SO_SO)))
-
-
-def _decisive(terms: Sequence[str], polarity: int, heads: Heads) -> list[str]:
-    """`Heads.decisive`, which works out the lean of the whole vocabulary, for these few of its terms alone."""
-    known = [(term, row) for term in dict.fromkeys(terms) if (row := heads.places.get(term)) is not None]
-    if not known:
-        return []
-    rows = heads.weights[[row for _, row in known]]
-    lean = rows[:, polarity] - rows[:, 2 - polarity]
-    return [known[place][0] for place in np.argsort(-lean, kind="stable")[:2] if lean[place] > 0]
 
 
 def _telling(term: str) -> bool:

@@ -65,7 +65,7 @@ def train(
     heads: dict[str, meaning.Heads] = {}
     for encoder in installed:
         rows = embedded(encoder, [*lessons.seeds, *lessons.meant, *lessons.heard], cache_dir, progress)
-        heads[encoder.name], answers[encoder.name] = _taught(rows, lessons)
+        heads[encoder.name], answers[encoder.name] = _taught(rows, encoder.about, lessons)
     chains = {
         " ".join(chain): _levels(fitted, [answers[name] for name in ("", *chain)])
         for size in range(1, len(heads) + 1)
@@ -90,17 +90,18 @@ _Answers: TypeAlias = tuple[Floats, Floats, Floats]
 """Of one source, to seeds, examples and alerts that it was not shown."""
 
 
-def _taught(rows: Floats, lessons: training.Lessons) -> tuple[meaning.Heads, _Answers]:
+def _taught(rows: Floats, about: slice, lessons: training.Lessons) -> tuple[meaning.Heads, _Answers]:
     """Heads over the rows of seeds, examples and alerts, and their answers to those that they were not shown."""
     seeds, examples = len(lessons.seeds), len(lessons.seeds) + len(lessons.meant)
     axes = meaning.axes(rows[:examples])
     at = axes.of(rows)
     judging, judged = meaning.fit(at[:seeds], lessons.labels, lessons.stress, _STIFFNESS, apart=False)
+    line, good = meaning.line(rows[:seeds], about, lessons.labels[:, 2] - lessons.labels[:, 0], lessons.stress)
     asking, asked = meaning.fit(at[seeds:examples], lessons.wanted, lessons.weight, _STIFFNESS, apart=True)
     alarming, alarmed = meaning.silent(at.shape[1]), lessons.alarms
     if lessons.heard:
         alarming, alarmed = meaning.fit(at[examples:], lessons.alarms, lessons.heed, _STIFFNESS, apart=False)
-    return meaning.Heads(axes, judging, asking, alarming), (judged, asked, alarmed)
+    return meaning.Heads(axes, line, judging, asking, alarming), (line.joined(judged, good), asked, alarmed)
 
 
 def _levels(fitted: training.Fitted, answers: Sequence[_Answers]) -> list[Level]:

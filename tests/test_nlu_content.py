@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -129,7 +131,7 @@ def test_the_assistants_own_examples_are_sound() -> None:
 
 
 def test_the_seeds_are_many_and_mirrored() -> None:
-    """Several hundred sentences a language, as much praise as blame, none twice with two labels."""
+    """Thousands of judging sentences a language, as much praise as blame, none twice with two labels."""
     known = seeds.load(lexicon.load().aspects)
     labels: dict[str, str] = {}
     for seed in known:
@@ -137,8 +139,23 @@ def test_the_seeds_are_many_and_mirrored() -> None:
     for language in ("zh", "en"):
         praise = sum(seed.polarity == "positive" for seed in known if seed.language == language)
         blame = sum(seed.polarity == "negative" for seed in known if seed.language == language)
-        assert min(praise, blame) >= 300
+        assert min(praise, blame) >= 900
         assert 0.6 < praise / blame < 1.4
+
+
+def test_every_class_has_sixty_examples_in_each_language() -> None:
+    """Intents, natures, aspects, and what is urgent or only sounds so."""
+    found: Counter[tuple[str, str]] = Counter()
+    for name, examples in rasa_data.read(ASSISTANT).intents.items():
+        found.update(("zh" if _CHINESE.search(example) else "en", name) for example in examples)
+    for seed in seeds.load(lexicon.load().aspects):
+        found.update((seed.language, "/".join(aspect)) for aspect in seed.aspects)
+        found.update((seed.language, nature) for nature in seed.natures)
+    found.update((alert.language, f"urgent: {alert.urgent}") for alert in seeds.alerts())
+    classes = {name for _, name in found}
+    assert len(classes) > 50
+    few = {(language, name): found[language, name] for name in classes for language in ("zh", "en")}
+    assert not {each: count for each, count in few.items() if count < 60}
 
 
 WRONG_SEEDS = {
@@ -209,3 +226,6 @@ def test_a_longer_word_hides_the_shorter_ones_inside_it() -> None:
     [hit, *_] = words.find("not bad at all")
     assert (hit.start, hit.end) == (0, 14)
     assert hit.word.weight > 0
+
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")

@@ -87,6 +87,24 @@ def test_close_paraphrases_find_their_intent(text: str, intent: str) -> None:
     assert trained().parse(text).intent.name == intent
 
 
+def test_every_answer_says_what_decided_it() -> None:
+    """Words of the message itself, whatever was understood of it; only what was not understood has none to show."""
+    said = [
+        "退款几天到账啊",
+        "好的",
+        "ok",
+        "can I talk to a real human please",
+        "给你们打3分",
+        "客服态度太差",
+        "love it",
+        "88",
+    ]
+    for text, found in zip(said, trained().parse_many(said), strict=True):
+        assert found.evidence, text
+        assert all(word in text for word in found.evidence)
+    assert trained().parse("   ").evidence == ()
+
+
 def test_what_is_far_from_every_example_is_a_fallback() -> None:
     """Most talk that has nothing to do with the assistant is handed on as unknown."""
     strays = [
