@@ -14,6 +14,7 @@ from bot.loop.following import Following
 from bot.loop.polling import Polled, poll
 from bot.service import Service
 from channels.base import Adapter
+from storage.tasks import ended
 
 log = structlog.get_logger()
 
@@ -80,9 +81,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
         service.delivery.stop()  # last: what turns said until now is still sent
         await asyncio.gather(*last, return_exceptions=True)
 

@@ -21,6 +21,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from storage.tasks import ended
+
 log = structlog.get_logger()
 
 ENTRIES = 2_000
@@ -105,9 +107,7 @@ class Stream:
         try:
             await asyncio.gather(*tasks)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(tasks, PAUSE)
 
     async def close(self) -> None:
         """What still waits is sent if Redis takes it at once; then the connections are closed."""

@@ -53,6 +53,15 @@ def test_the_lock_holds_names_versions_and_hashes_only() -> None:
     assert all(re.match(r"[a-z0-9._-]+==|    --hash=sha256:[0-9a-f]{64}", line, re.IGNORECASE) for line in lines)
 
 
+def test_every_decision_has_a_number_of_its_own() -> None:
+    """Without a gap, and the title says the same one."""
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
+    assert [path.read_text("utf-8").split(maxsplit=2)[1] for path in records] == [
+        f"{n + 1}." for n in range(len(records))
+    ]
+
+
 def test_no_file_bears_a_path_of_one_machine_or_something_undone() -> None:
     """What is committed runs anywhere and is finished."""
     wrong = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -144,6 +145,8 @@ def _is_whole(detail: str) -> bool:
     words = detail.split()
     if "AUTOMATIC" in words:
         return True  # an index made anew for this one statement
+    if re.search(r"\(channel=\?( AND account=\?)?\)$", detail):
+        return True  # a channel's rows are all rows, where there is one channel
     if words[0] != "SCAN" or words[1] not in metadata.tables or words[1] in SMALL:
         return False
     return not set(words) & OPEN_ONLY
@@ -153,6 +156,8 @@ def _is_whole(detail: str) -> bool:
     ("detail", "whole"),
     [
         ("SCAN messages", True),
+        ("SEARCH outbox USING INDEX ix_outbox_reference (channel=?)", True),
+        ("SEARCH outbox USING INDEX ix_outbox_reference (channel=? AND account=? AND reference=?)", False),
         ("SCAN messages USING COVERING INDEX ix_messages_conversation_id_id", True),
         ("SEARCH surveys USING AUTOMATIC PARTIAL COVERING INDEX (address_id=?)", True),
         ("SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)", False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -90,6 +90,30 @@ async def test_whoever_takes_over_a_part_reads_on_where_the_last_one_stopped(ser
         second.parts = [2, 3, 9]
         await until(second.heard, 5, "what was left")
         assert second.woken == [("lane", "left")]
+
+
+async def test_it_ends_even_if_a_cancellation_gets_lost(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it may in a client that takes it for the end of its own patience: a process that is told to stop stops."""
+    end = End(server, "only", [1])
+    lost = []
+
+    async def send_on(well: Callable[[], None]) -> None:
+        well()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not lost:
+                lost.append(True)
+                raise TimeoutError from None
+            raise
+
+    monkeypatch.setattr(end.stream, "_send_on", send_on)
+    running = asyncio.create_task(end.stream.run())
+    await until(end.well, 5, "the stream is well")
+    running.cancel()
+    await asyncio.wait_for(asyncio.gather(running, return_exceptions=True), 10)
+    assert lost == [True]
+    await end.stream.close()
 
 
 async def test_a_redis_that_was_flushed_is_used_again_and_the_database_is_looked_at(server: RedisServer) -> None:

@@ -228,6 +228,11 @@ _LOST = (
     .values(state="unknown", reason="the sender died while it was under way", finished_at=bindparam("when"))
     .returning(outbox.c.conversation_id)
 )
-_RETURNED = (
-    update(outbox).where(_open, among(outbox.c.state, "sending"), one_of(outbox.c.channel, "on")).values(state="queued")
+_RETURNED = (  # found through what is open: by its channel would be all that was ever sent there
+    update(outbox)
+    .where(
+        outbox.c.id.in_(select(outbox.c.id).where(_open, among(outbox.c.state, "sending"))),
+        one_of(outbox.c.channel, "on"),
+    )
+    .values(state="queued")
 )
