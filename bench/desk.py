@@ -141,10 +141,11 @@ async def measured(server: Server, agents: list[tuple[int, str]], seconds: float
             await chat.send_json({"type": "hello", "language": "en"})
             await chat.receive_json()
             await chat.send_json({"type": "text", "id": f"first-{place:08}", "text": f"转人工 talk{place}x"})
+        work = [asyncio.create_task(listened(chat)) for chat in chats]
         await claimed(desks[: len(chats)])
         before = server.memory()[0]
         ready = [asyncio.Event() for _ in desks]
-        work = [asyncio.create_task(desk.watch(event)) for desk, event in zip(desks, ready, strict=True)]
+        work += [asyncio.create_task(desk.watch(event)) for desk, event in zip(desks, ready, strict=True)]
         await asyncio.gather(*(event.wait() for event in ready))
         work += [asyncio.create_task(desk.refresh()) for desk in desks]
         await asyncio.gather(*(desk.get("conversations?view=queue") for desk in desks))
@@ -157,6 +158,12 @@ async def measured(server: Server, agents: list[tuple[int, str]], seconds: float
         await asyncio.gather(*work, return_exceptions=True)
         for desk in desks:
             await desk.session.close()
+
+
+async def listened(chat: aiohttp.ClientWebSocketResponse) -> None:
+    """As a browser does: whoever does not even answer the server's pings is taken for gone."""
+    async for _ in chat:
+        pass
 
 
 async def claimed(desks: list[Desk]) -> None:
