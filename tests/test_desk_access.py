@@ -18,7 +18,7 @@ from storage.database import Database
 
 ACTS = (
     *("claim", "hand-back", "requeue", "resolve", "transfer", "messages", "outbox/1/again", "messages/1/take-back"),
-    *("messages/1/correction", "messages/1/correction/undo", "whispers", "seen", "cases"),
+    *("messages/1/correction", "messages/1/correction/undo", "whispers", "seen", "cases", "cases/link"),
 )
 PAGES = (
     *("conversations", "conversations/1", "conversations/1/messages?before=9", "conversations/1/before"),

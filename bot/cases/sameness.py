@@ -14,6 +14,9 @@ WITHIN = timedelta(hours=24)
 """Since it was last told."""
 ENOUGH = 4
 """Letters and figures that the same words must have, to say the same matter by themselves."""
+SENTENCE = 24
+"""Bytes of such letters and figures that make a sentence, eight signs in Chinese: who says it again with more at its
+end, or less, says the same."""
 CUT = 120
 """Characters of a case's title: a longer text is known by its beginning."""
 _UNNAMED = frozenset({"none", "other", "complaint", "praise", "suggestion"})
@@ -35,7 +38,8 @@ def same(new: Matter, known: Matter, told_at: datetime, now: datetime) -> bool:
     """Whether `new` is the matter of a case that was last told at `told_at`.
 
     Two order numbers that differ are two matters, and what is urgent joins nothing that is not. Otherwise it is the
-    same in the same words, with the same nature and a common aspect, or with the same order and a common nature.
+    same in the same words, or with more at their end; with the same nature and a common aspect; or with the same order
+    and a common nature.
     """
     # Either way: a clock that was set back must not keep a case open to joining for ever.
     if abs(now - told_at) >= WITHIN or (new.urgency == "urgent" and known.urgency != "urgent"):
@@ -43,12 +47,18 @@ def same(new: Matter, known: Matter, told_at: datetime, now: datetime) -> bool:
     if new.order and known.order and order_key(new.order) != order_key(known.order):
         return False
     said, before = _plain(new.words), _plain(known.words)
-    if len(before) >= ENOUGH and (said == before or (len(known.words) >= CUT and said.startswith(before))):
+    if (len(before) >= ENOUGH and said == before) or _begins(said, before):
         return True
     mine, theirs = _named(new.nature), _named(known.nature)
     if new.order and known.order:
         return not mine or not theirs or bool(set(mine) & set(theirs))
     return mine[:1] == theirs[:1] != [] and bool(set(new.aspect) & set(known.aspect))
+
+
+def _begins(one: str, other: str) -> bool:
+    """Whether one is the other with something more at its end: an order's number, say, or what a title cut off."""
+    short, long = sorted((one, other), key=len)
+    return len(short.encode()) >= SENTENCE and long.startswith(short)
 
 
 def find(new: Matter, known: Iterable[tuple[T, Matter, datetime]], now: datetime) -> T | None:

@@ -65,7 +65,8 @@ def pearson(one: Sequence[float], other: Sequence[float]) -> float | None:
         return None
     mean_one, mean_other = math.fsum(one) / len(one), math.fsum(other) / len(other)
     off_one, off_other = [each - mean_one for each in one], [each - mean_other for each in other]
-    spread = math.sqrt(math.fsum(a * a for a in off_one)) * math.sqrt(math.fsum(b * b for b in off_other))
-    if spread < 1e-12:
+    spreads = [math.sqrt(math.fsum(each * each for each in off)) for off in (off_one, off_other)]
+    if min(spreads) < 1e-6:
         return None
-    return max(-1.0, min(1.0, math.fsum(a * b for a, b in zip(off_one, off_other, strict=True)) / spread))
+    product = math.fsum(a * b for a, b in zip(off_one, off_other, strict=True))
+    return max(-1.0, min(1.0, product / math.prod(spreads)))
