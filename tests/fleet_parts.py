@@ -266,6 +266,18 @@ class Fleet:
     async def kill(self, name: str) -> None:
         await self.running.pop(name).end(signal.SIGKILL)
 
+    async def retire(self, *names: str) -> int:
+        """Gracefully, as far as an older version can: what does not end is killed, as those who run services do. How
+        many were."""
+        killed = 0
+        for process in [self.running.pop(name) for name in names]:
+            try:
+                assert await process.end(signal.SIGTERM, 20) == 0
+            except TimeoutError:
+                await process.end(signal.SIGKILL)
+                killed += 1
+        return killed
+
     async def stop(self, *names: str) -> None:
         """Gracefully; all of them if none is named."""
         wanted = [self.running.pop(name) for name in names or list(self.running)]

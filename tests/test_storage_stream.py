@@ -95,7 +95,7 @@ async def test_whoever_takes_over_a_part_reads_on_where_the_last_one_stopped(ser
 async def test_it_ends_even_if_a_cancellation_gets_lost(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it may in a client that takes it for the end of its own patience: a process that is told to stop stops."""
     end = End(server, "only", [1])
-    lost = []
+    lost: list[bool] = []
 
     async def send_on(well: Callable[[], None]) -> None:
         well()
