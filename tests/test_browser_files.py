@@ -57,6 +57,7 @@ async def test_a_picture_one_way_and_a_document_the_other(  # noqa: PLR0915 - on
         await agent.locator("#claim").click()
         await expect(agent.locator("#reply")).to_be_focused()
         await expect(page.locator("#presence")).to_contain_text("Ann")
+        await expect(page.locator("#messages .bubble").last).to_contain_text("Ann has joined")  # it ends the dots
 
         await page.locator("#words").press_sequentially("Hm")
         await expect(agent.locator(".writes")).to_have_text("The customer is writing…")
