@@ -27,7 +27,7 @@ run: $(READY) ## serve on http://localhost:8080 with demo content
 	@$(BIN)/earful serve --demo
 
 test: check ## everything that must hold: lint, types, imports, all tests
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## ruff, mypy --strict, the import rule
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --verbose | tail -n 12
