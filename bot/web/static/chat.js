@@ -152,13 +152,14 @@ function viewed(view) {
     byId("earlier").hidden = !view.more;
   }
   const known = items.size;
+  // What came twice is neither unread again nor the end of somebody's writing.
+  const fromOthers = view.items.filter((item) => item.from !== "you" && !items.has(item.seq)).length;
   view.items.forEach(show);
   settle(view.state);
   byId("welcome").hidden = items.size > 0;
   calm();
-  const fromOthers = view.items.filter((item) => item.from !== "you").length;
-  if (fromOthers) writing(false);
-  else if (view.done.length) setTimeout(writing, 1500, false);
+  if (fromOthers) writing(null);
+  else if (view.done.length) setTimeout(() => { if (writer === "bot") writing(null); }, 1500);
   if (first || !stay) toEnd();
   else if (items.size > known && fromOthers) byId("latest").hidden = false;
   if (first) {
@@ -217,9 +218,12 @@ function settle(next) {
 }
 
 let soon;
-function writing(on) {
+let writer = null;
+/** Dots while `who` writes, "bot" or "agent"; null: nobody does. */
+function writing(who) {
+  writer = who;
   clearTimeout(soon);
-  if (!on) {
+  if (!who) {
     byId("typing").hidden = true;
     return;
   }
@@ -227,7 +231,7 @@ function writing(on) {
     const stay = following;
     byId("typing").hidden = false;
     if (stay) toEnd();
-    soon = setTimeout(writing, 8000, false);
+    soon = setTimeout(writing, 8000, null);
   }, 400);
 }
 
@@ -252,7 +256,7 @@ function waiting(entries) {
       setTimeout(() => connection.drop([entry.id]));
     }
   }
-  if (entries.some((entry) => entry.acked) && state.owner === "bot") writing(true);
+  if (entries.some((entry) => entry.acked) && state.owner === "bot") writing("bot");
 }
 
 function onItsWay(entry) {
@@ -387,7 +391,7 @@ const connection = new Connection(language, (told) => {
     if (following) toEnd();
   }
   if (told.line) lined(told.line);
-  if (told.typing) writing(true);
+  if (told.typing) writing("agent");
   if (told.forgotten) {
     clear();
     byId("spoken").textContent = texts.forgotten;
