@@ -31,14 +31,15 @@ from storage.schema import upgrade
 
 T = TypeVar("T")
 
-# The default traceback shows every variable of every frame: of a whole service that takes a minute.
-structlog.configure(
-    processors=[
+LOGGING: dict[str, Any] = {
+    # The default traceback shows every variable of every frame: of a whole service that takes a minute.
+    "processors": [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
-)
+}
+structlog.configure(**LOGGING)
 # Where it is set, each of the hundred processes that tests start would compile all of our source anew, a second each.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["EARFUL_ENCODERS"] = "false"  # seconds and 300 MiB a service; the tests that are about them say so
@@ -67,10 +68,21 @@ def costly_once() -> Iterator[None]:
         return models[shipped]
 
     with pytest.MonkeyPatch.context() as patch:
+        configure = structlog.configure
+        patch.setattr(structlog, "configure", lambda **how: configure(**how | {"cache_logger_on_first_use": False}))
         patch.setattr(content, "load", lambda directory: (contents if directory == ASSISTANT else load)(directory))
         patch.setattr(model, "kept", model_kept)
         patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """What a command sets up for the log of its own process ends with the test that ran it."""
+    yield
+    if structlog.get_config()["processors"] is not LOGGING["processors"]:
+        structlog.reset_defaults()
+        structlog.configure(**LOGGING)
 
 
 @pytest.fixture(scope="session")
