@@ -136,12 +136,16 @@ async def measured(server: Server, agents: list[tuple[int, str]], seconds: float
             connector = aiohttp.TCPConnector(limit=0)
             desks.append(Desk(aiohttp.ClientSession(cookies=cookies, connector=connector), origin, number))
         headers = {"Origin": origin}
-        chats = [await outside.ws_connect(f"{origin}/chat/ws", headers=headers) for _ in desks[:CUSTOMERS]]
-        for place, chat in enumerate(chats):
+        chats: list[aiohttp.ClientWebSocketResponse] = []
+        work: list[asyncio.Task[None]] = []
+        for place, _ in enumerate(desks[:CUSTOMERS]):
+            # At once: a chat that does not say who it is in good time is closed.
+            chat = await outside.ws_connect(f"{origin}/chat/ws", headers=headers)
             await chat.send_json({"type": "hello", "language": "en"})
             await chat.receive_json()
             await chat.send_json({"type": "text", "id": f"first-{place:08}", "text": f"转人工 talk{place}x"})
-        work = [asyncio.create_task(listened(chat)) for chat in chats]
+            chats.append(chat)
+            work.append(asyncio.create_task(listened(chat)))
         await claimed(desks[: len(chats)])
         before = server.memory()[0]
         ready = [asyncio.Event() for _ in desks]
