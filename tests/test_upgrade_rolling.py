@@ -60,7 +60,8 @@ if OLDER is not None:
 
     async def test_an_upgrade_rolls_while_customers_write(tmp_path: Path, older: Path) -> None:
         """Expand, then contract: the old version works on the tables of the new one, takes in and answers until it is
-        stopped, and may even start again; nothing is lost, doubled, out of order or unknown, and nobody complains."""
+        stopped, and may even start again; nothing is lost, doubled or out of order, unknown only where an old process
+        had to be killed because it did not end, and nobody complains."""
         async with contextlib.AsyncExitStack() as stack:
             telegram = await stack.enter_async_context(FakeTelegram())
             store = await stack.enter_async_context(postgres(tmp_path))

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 from multidict import MultiDictProxy
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from bot.actions.facts import LIKELY, SURE
 from bot.desk import entry_forms
@@ -25,9 +25,9 @@ from bot.knowledge import service, unanswered, versions
 from bot.knowledge.entries import KEY, BadEntry, Entry, as_yaml, checked, new_key
 from bot.knowledge.index import Found
 from bot.knowledge.versions import Kind, Overtaken, Version
+from bot.staff.service import names
 from bot.staff.sessions import Member
 from nlu.understanding import Language
-from storage.tables import staff
 
 KNOWLEDGE = "/desk/admin/knowledge"
 ENTRY = KNOWLEDGE + "/entry/{key}"
@@ -223,11 +223,9 @@ async def _form(
 def _history(connection: Connection, key: str) -> list[dict[str, Any]]:
     """The versions of an entry, with the names of those who made them."""
     found = versions.history(connection, key)
-    ids = {int(each.actor[6:]) for each in found if each.actor.startswith("staff:")}
-    rows = connection.execute(select(staff.c.id, staff.c.name).where(staff.c.id.in_(sorted(ids))))
-    names = {f"staff:{row.id}": row.name for row in rows}
+    called = names(connection, (each.actor for each in found))
     return [
-        {"number": each.number, "kind": each.kind, "by": names.get(each.actor, each.actor), "at": each.at}
+        {"number": each.number, "kind": each.kind, "by": called.get(each.actor, each.actor), "at": each.at}
         | {"question": each.entry.question if each.entry else ""}
         for each in found
     ]

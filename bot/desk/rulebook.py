@@ -9,7 +9,7 @@ from typing import Any, cast
 from zoneinfo import available_timezones
 
 from aiohttp import web
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from bot.cases import file_versions
 from bot.cases.clocks import House
@@ -25,8 +25,8 @@ from bot.desk.sheets import back, done, sheet, show
 from bot.desk.table import routes
 from bot.desk.words import language_of, said
 from bot.errors import ContentError
+from bot.staff.service import names
 from bot.staff.sessions import Member
-from storage.tables import staff
 
 HOUSE = "/desk/admin/house"
 FILE = HOUSE + "/{file:" + "|".join(each.replace(".", r"\.") for each in FILES) + "}"
@@ -219,11 +219,9 @@ def _rows(fields: dict[str, str]) -> range:
 def _history(connection: Connection, file: File) -> list[dict[str, Any]]:
     """The versions of a file, with the names of those who made them."""
     found = file_versions.history(connection, file)
-    ids = {int(each.actor[6:]) for each in found if each.actor.startswith("staff:")}
-    rows = connection.execute(select(staff.c.id, staff.c.name).where(staff.c.id.in_(sorted(ids))))
-    names = {f"staff:{row.id}": row.name for row in rows}
+    called = names(connection, (each.actor for each in found))
     return [
-        {"number": each.number, "kind": each.kind, "by": names.get(each.actor, each.actor), "at": each.at}
+        {"number": each.number, "kind": each.kind, "by": called.get(each.actor, each.actor), "at": each.at}
         for each in found
     ]
 

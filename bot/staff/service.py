@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, get_args
 
@@ -165,6 +166,13 @@ async def disable(database: Database, clock: Clock, login: str, *, by: str = SYS
         note(connection, now, by, "staff_disabled", f"staff:{found.id}")
 
     await database.write(work)
+
+
+def names(connection: Connection, actors: Iterable[str]) -> dict[str, str]:
+    """What those of `actors` are called who are of the staff (`staff:ID`), by actor; others are left out."""
+    ids = {int(each[6:]) for each in actors if each.startswith("staff:")}
+    rows = connection.execute(select(staff.c.id, staff.c.name).where(staff.c.id.in_(sorted(ids))))
+    return {f"staff:{row.id}": row.name for row in rows}
 
 
 def folded(login: str) -> str:
