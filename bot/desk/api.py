@@ -44,11 +44,7 @@ async def conversations_list(request: web.Request, room: Room, member: Member) -
     """A page of a list, how many each list holds, and when the office opens if it is closed."""
     wanted = _wanted(request)
 
-    def work(connection: Connection) -> dict[str, Any]:
-        found = lists.page(connection, member, wanted)
-        return found | {"counts": lists.counts(connection, member)}
-
-    found = await room.service.database.read(work)
+    found = await room.lists.page(member, wanted)
     following = found["next"]
     now, calendar = room.service.clock.now(), room.service.content.calendar
     return found | {

@@ -49,18 +49,24 @@ class Wanted:
 
 def page(connection: Connection, member: Member, wanted: Wanted) -> dict[str, Any]:
     """`conversations`, and `next`: the `after` of the next page, None at the end."""
+    rows_found, following = found(connection, member, wanted)
+    return {"conversations": rows.described(connection, member, rows_found), "next": following}
+
+
+def found(connection: Connection, member: Member, wanted: Wanted) -> tuple[list[Any], tuple[int, int] | None]:
+    """The rows of a page, and the `after` of the next."""
+    following: tuple[int, int] | None = None
     if wanted.view in ("bot", "mentions"):
         ids, following = _with_bot(connection, wanted) if wanted.view == "bot" else (_called(connection, member), None)
-        found = rows.rows(connection, _c.id.in_(ids)) if ids else []
+        page_rows = rows.rows(connection, _c.id.in_(ids)) if ids else []
         place = {row: at for at, row in enumerate(ids)}
-        found.sort(key=lambda row: place[row.id])
+        page_rows.sort(key=lambda row: place[row.id])
     else:
-        found = _owned(connection, member, wanted, PAGE + 1)
-        following = _next(found[PAGE - 1], wanted) if len(found) > PAGE else None
-        found = found[:PAGE]
-    if wanted.risk:
-        found = _at_risk(connection, member, found)
-    return {"conversations": rows.described(connection, member, found), "next": following}
+        page_rows = _owned(connection, member, wanted, PAGE + 1)
+        if len(page_rows) > PAGE:
+            following = _next(page_rows[PAGE - 1], wanted)
+        page_rows = page_rows[:PAGE]
+    return (_at_risk(connection, member, page_rows) if wanted.risk else page_rows), following
 
 
 def one(connection: Connection, member: Member, conversation: int) -> dict[str, Any] | None:
@@ -69,18 +75,33 @@ def one(connection: Connection, member: Member, conversation: int) -> dict[str, 
     return rows.described(connection, member, found)[0] if found else None
 
 
-def counts(connection: Connection, member: Member) -> dict[str, int]:
-    """How many wait, are mine, are with my colleagues."""
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many conversations wait, how many each agent has, and in how many each was named and has not looked."""
+
+    waiting: int
+    held: dict[int | None, int]
+    named: dict[int, int]
+
+    def of(self, member: Member) -> dict[str, int]:
+        """As a member sees it: what waits, what is theirs, what their colleagues have, where they were named."""
+        mine = self.held.get(member.id, 0)
+        return {
+            "queue": self.waiting,
+            "mine": mine,
+            "team": sum(self.held.values()) - mine,
+            "mentions": self.named.get(member.id, 0),
+        }
+
+
+def tally(connection: Connection) -> Tally:
     waiting = select(func.count()).select_from(conversations).where(among(_c.owner, "queue"), _not_bot)
     held = select(_c.agent_id, func.count()).where(among(_c.owner, "agent"), _not_bot).group_by(_c.agent_id)
-    by_agent = {row[0]: int(row[1]) for row in connection.execute(held)}
-    mine = by_agent.pop(member.id, 0)
-    return {
-        "queue": connection.execute(waiting).scalar_one(),
-        "mine": mine,
-        "team": sum(by_agent.values()),
-        "mentions": len(whispers.unseen(connection, member.id)),
-    }
+    return Tally(
+        connection.execute(waiting).scalar_one(),
+        {row[0]: int(row[1]) for row in connection.execute(held)},
+        whispers.unseen_by(connection),
+    )
 
 
 # ---- which ----

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from bot.desk.board import Board
+from bot.desk.common import CommonLists
 from bot.service import SERVICE, Service
 from bot.staff.door import Door
 
@@ -17,6 +18,7 @@ class Room:
     service: Service
     door: Door
     board: Board
+    lists: CommonLists
 
 
 def room(request: web.Request) -> Room:
@@ -25,7 +27,10 @@ def room(request: web.Request) -> Room:
     if found is None:
         service = request.app[SERVICE]
         found = Room(
-            service, Door(service.database, service.clock), Board(service.database, service.live, service.clock)
+            service,
+            Door(service.database, service.clock),
+            Board(service.database, service.live, service.clock),
+            CommonLists(service.database),
         )
         _rooms[request.app] = found
     return found

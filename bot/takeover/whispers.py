@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from storage.tables import mentions, staff, whispers
 
@@ -59,6 +59,16 @@ def unseen(connection: Connection, member: int) -> Sequence[int]:
         .limit(200)
     )
     return list(dict.fromkeys(connection.execute(statement).scalars()))
+
+
+def unseen_by(connection: Connection) -> dict[int, int]:
+    """In how many conversations each member was named and has not looked since."""
+    statement = (
+        select(mentions.c.staff_id, func.count(mentions.c.conversation_id.distinct()))
+        .where(mentions.c.seen_at.is_(None))
+        .group_by(mentions.c.staff_id)
+    )
+    return {row[0]: int(row[1]) for row in connection.execute(statement)}
 
 
 def see(connection: Connection, member: int, conversation: int, now: datetime) -> int:
