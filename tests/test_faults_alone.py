@@ -11,8 +11,10 @@ import aiohttp
 from fake_telegram import FakeTelegram
 from fleet_parts import SECRET, Fleet, once_and_in_order, until
 from loop_parts import Rig
+from sqlalchemy import update
 
 from storage.database import Database
+from storage.tables import outbox
 
 HEADERS = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
 
@@ -92,3 +94,20 @@ async def test_what_was_received_by_a_clock_that_ran_ahead_is_not_left_behind(da
     rig.clock.advance(timedelta(days=-1))
     rig.lanes.keep(lambda _: False)
     assert await rig.turns.sweep(None) == ["chat:memory:a:t"]  # as at the start of the only process
+
+
+async def test_what_was_answered_by_a_clock_that_ran_ahead_is_sent_when_it_is_right_again(database: Database) -> None:
+    """Not a day later; what an agent holds for seconds neither."""
+    rig = Rig(database)
+    rig.clock.advance(timedelta(days=1))
+    await rig.hear("from tomorrow")
+    await rig.turns.settle()
+    await rig.hear("held", thread="other")
+    await rig.turns.settle()
+    held = update(outbox).where(outbox.c.address == "other").values(not_before=rig.clock.now() + timedelta(seconds=5))
+    await database.write(lambda connection: connection.execute(held))
+    rig.clock.advance(timedelta(days=-1))
+    again = Rig(database)  # another process: what this one was told is lost
+    await again.delivery.sweep()
+    await again.delivery.settle()
+    assert sorted(again.adapter.texts()) == ["echo from tomorrow", "echo held"]

@@ -286,7 +286,7 @@ class Delivery:
                 found.again.append(row.place)
                 continue
             reason = refusal(row, adapter.capabilities, now)
-            ready = max(row.not_before, granted.ready_at(row.place, adapter.capabilities, now))
+            ready = max(row.ready_at(now), granted.ready_at(row.place, adapter.capabilities, now))
             if reason:
                 dropped.append((row, reason))
                 found.again.append(row.place)

@@ -135,19 +135,19 @@ def give_up_all(connection: Connection, now: datetime, idempotent: Sequence[str]
 
 
 def due(connection: Connection, now: datetime) -> list[Place]:
-    """Places with something to send by now."""
+    """Places with something to send by now, or written by a clock that ran ahead of ours."""
     statement = (
         # Each place once. Grouped by its name, for which there is an index of what is open; three columns that are to
         # be DISTINCT would lead SQLite to an index of everything.
         select(func.min(outbox.c.channel), func.min(outbox.c.account), func.min(outbox.c.address))
-        .where(_open, among(outbox.c.state, "queued"), outbox.c.not_before <= now)
+        .where(_open, among(outbox.c.state, "queued"), or_(outbox.c.not_before <= now, outbox.c.created_at > now))
         .group_by(outbox.c.place)
         .limit(5_000)
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
 
 
-_OWN = [field.name for field in fields(Waiting)][:14]  # the rest is the conversation's and the address's
+_OWN = [field.name for field in fields(Waiting)][:15]  # the rest is the conversation's and the address's
 _open = among(outbox.c.state, "queued", "sending")
 _queue = (
     select(func.min(outbox.c.id).label("first"), func.max(outbox.c.id).label("last"))

@@ -30,6 +30,7 @@ class Waiting:
     target: str | None
     attempts: int
     not_before: datetime
+    created_at: datetime
     lane: str
     current_epoch: int
     stopped_at: datetime | None
@@ -40,6 +41,10 @@ class Waiting:
     @property
     def place(self) -> tuple[str, str, str]:
         return self.channel, self.account, self.address
+
+    def ready_at(self, now: datetime) -> datetime:
+        """From when it may go: at once if the clock by which it was written ran ahead of ours."""
+        return now if self.created_at > now else self.not_before
 
 
 def refusal(row: Waiting, capabilities: Capabilities, now: datetime) -> Reason | None:
