@@ -9,7 +9,6 @@ commit (one fsync for many), and never a fate: a group in which one fails is rol
 from __future__ import annotations
 
 import asyncio
-import math
 import queue
 import sqlite3
 import threading
@@ -21,21 +20,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
-POOL = 8
-"""Connections to PostgreSQL that a process keeps; under load it opens as many more."""
-CONNECTS_WITHIN, ANSWERS_WITHIN = 5.0, 30.0
-"""Seconds. Without a limit a connection whose other end vanished is waited for until the system gives it up."""
-RESTED = 1.0
 GROUP = 64  # units of work that may share one commit on SQLite
 READERS = 2
-RETRIES = 5
 _OUTAGES = {"08", "53", "57", "58"}
 _RETRIED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 
@@ -91,6 +83,8 @@ def open_database(url: str) -> Database:
                 "or EARFUL_DATABASE_URL to a place where this user may write"
             ) from None
     if backend == "postgresql":
+        from storage.postgresql import PostgreSQL  # noqa: PLC0415 - who has SQLite need not wait for it
+
         return PostgreSQL(parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
     raise ValueError(f"EARFUL_DATABASE_URL starts with '{backend}': use sqlite:///… or postgresql://…")
 
@@ -289,90 +283,7 @@ def _settle(
             done.set_result(results[place])
 
 
-# ---- PostgreSQL ----
-
-
-class PostgreSQL(Database):
-    """asyncpg through SQLAlchemy's async engine. Serialization failures and deadlocks run the work again."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._engine = _postgresql_engine(url, ANSWERS_WITHIN)
-        # Each statement sees what is committed, in a transaction or out of one: without, a read is two trips less.
-        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-
-    async def write(self, work: Work[T]) -> T:
-        return await _written(self._engine, work)
-
-    async def write_slowly(self, work: Work[T]) -> T:
-        engine = _postgresql_engine(self.url, None)
-        try:
-            return await _written(engine, work)
-        finally:
-            await engine.dispose()
-
-    async def snapshot(self, work: Work[T]) -> T:
-        engine = _postgresql_engine(self.url, None)
-        try:
-            async with engine.connect() as connection:
-                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                return await connection.run_sync(work)
-        finally:
-            await engine.dispose()
-
-    async def read(self, work: Work[T]) -> T:
-        async with self._reader.connect() as connection:
-            return await connection.run_sync(work)
-
-    async def close(self) -> None:
-        await self._engine.dispose()
-
-
-async def _written(engine: AsyncEngine, work: Work[T]) -> T:
-    for attempt in range(RETRIES):
-        try:
-            async with engine.begin() as connection:
-                return await connection.run_sync(work)
-        except DBAPIError as error:
-            if attempt == RETRIES - 1 or getattr(error.orig, "sqlstate", None) not in _RETRIED:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _postgresql_engine(url: str, answers_within: float | None) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=POOL,
-        max_overflow=POOL,
-        pool_timeout=ANSWERS_WITHIN,
-        query_cache_size=1500,
-        hide_parameters=True,
-        connect_args={
-            "timeout": CONNECTS_WITHIN,
-            "command_timeout": answers_within,
-            "server_settings": {
-                "idle_in_transaction_session_timeout": "10000",
-                "lock_timeout": "2000",
-                "application_name": "earful",
-            },
-        },
-    )
-    pool = engine.sync_engine.pool
-
-    @event.listens_for(pool, "checkin")
-    def _used(_: Any, record: Any) -> None:
-        record.info["used"] = time.monotonic()
-
-    @event.listens_for(pool, "checkout")
-    def _alive(connection: Any, record: Any, _: Any) -> None:
-        # A connection that worked a moment ago needs no ping; one that rested may be to a server that is gone.
-        if time.monotonic() - record.info.get("used", math.inf) > RESTED:
-            try:
-                engine.dialect.do_ping(connection)
-            except Exception as error:
-                raise InvalidatePoolError from error
-
-    return engine
+# ---- errors ----
 
 
 def is_busy(error: BaseException) -> bool:

@@ -4,15 +4,26 @@ type."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Dialect, Executable, Table, bindparam, insert, update
-from sqlalchemy.exc import DBAPIError
+
+from storage import sqlite_driver
 
 Row = Mapping[str, Any]
+Values = tuple[Any, ...]
 Cast = Callable[[Any], Any]
+
+
+class Driver(Protocol):
+    """How statements are given straight to a database's driver."""
+
+    def rows(self, connection: Connection, sql: str, values: Values) -> Sequence[Sequence[Any]]: ...
+
+    def changed(self, connection: Connection, sql: str, values: Values) -> int: ...
+
+    def many(self, connection: Connection, sql: str, values: Sequence[Values]) -> None: ...
 
 
 class Prepared:
@@ -23,6 +34,7 @@ class Prepared:
         if compiled.post_compile_params or compiled.literal_execute_params:
             raise ValueError("a statement whose text depends on its parameters cannot be prepared")
         self.sql: str = str(compiled)
+        self._driver = _driver_of(dialect)
         processors: Mapping[str, Cast] = compiled._bind_processors
         # What the statement itself says (state = 'sent') is a parameter too, the same for every row.
         binds = {name: bind for bind, name in compiled.bind_names.items()}
@@ -36,37 +48,32 @@ class Prepared:
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute once for each row."""
-        self._executed(connection, [self._given(row) for row in rows])
+        self._driver.many(connection, self.sql, [self._given(row) for row in rows])
 
     def count(self, connection: Connection, row: Row) -> int:
         """Execute once; the number of rows that it changed."""
-        found: int = self._executed(connection, self._given(row)).rowcount
-        return found
+        return self._driver.changed(connection, self.sql, self._given(row))
 
     def all(self, connection: Connection, row: Row) -> list[list[Any]]:
         """The rows that it gives, each a list of values."""
-        found = [list(each) for each in self._executed(connection, self._given(row))]
+        found = [list(each) for each in self._driver.rows(connection, self.sql, self._given(row))]
         for place, cast in self._casts:
             for each in found:
                 each[place] = cast(each[place])
         return found
 
-    def _executed(self, connection: Connection, given: Any) -> Any:
-        if connection.dialect.name != "sqlite":
-            return connection.exec_driver_sql(self.sql, given)
-        # Straight to the driver, for a tenth of the cost; its errors become SQLAlchemy's, as they would.
-        driver: Any = connection.connection.driver_connection
-        try:
-            return driver.executemany(self.sql, given) if isinstance(given, list) else driver.execute(self.sql, given)
-        except sqlite3.Error as error:
-            raise DBAPIError.instance(
-                self.sql, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
-            ) from error
-
     def _given(self, row: Row) -> tuple[Any, ...]:
         fixed = self._fixed
         whole = {**fixed, **row} if fixed else row
         return tuple([whole[name] if cast is None else cast(whole[name]) for name, cast in self._values])
+
+
+def _driver_of(dialect: Dialect) -> Driver:
+    if dialect.name == "sqlite":
+        return sqlite_driver
+    from storage import asyncpg_driver  # noqa: PLC0415 - who has SQLite need not wait for it
+
+    return asyncpg_driver
 
 
 def prepared(dialect: Dialect, key: object, make: Callable[[], Prepared]) -> Prepared:

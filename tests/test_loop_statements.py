@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from sqlalchemy import Engine, event
+from statement_parts import counted
 from web_parts import house
 
 from channels.base import Text
 from storage.database import Database
-from storage.prepared import Prepared
 
 ALONE = 24
 """Statements for one message by itself that opens a case and has two answers: in, loaded, applied, claimed, sent."""
 TOGETHER = 1.6
 """For each of sixty-four that come at once."""
-
-
-@contextmanager
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Every statement that is sent, one for a whole set of rows."""
-    said: list[str] = []
-
-    def through_sqlalchemy(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
-
-    run = Prepared._executed
-
-    def straight(self: Prepared, connection: Any, given: Any) -> Any:
-        if connection.dialect.name == "sqlite":  # on PostgreSQL SQLAlchemy sees it too
-            said.append(self.sql)
-        return run(self, connection, given)
-
-    monkeypatch.setattr(Prepared, "_executed", straight)
-    event.listen(Engine, "before_cursor_execute", through_sqlalchemy)
-    try:
-        yield said
-    finally:
-        event.remove(Engine, "before_cursor_execute", through_sqlalchemy)
 
 
 def complaint(number: int) -> list[Text]:

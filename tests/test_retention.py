@@ -18,8 +18,9 @@ from bot.attachments.kinds import taken
 from bot.loop.retention import REST, Kept, Retention
 from bot.loop.state import _MESSAGES
 from storage import expiring, months, tables
-from storage.database import Database, PostgreSQL, open_database
+from storage.database import Database, open_database
 from storage.dump import backup, restore
+from storage.postgresql import PostgreSQL
 from storage.prepared import Prepared
 from storage.records import Message
 from storage.schema import upgrade, upgrade_to

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 from sqlalchemy.dialects import sqlite as sqlite_dialect
+from statement_parts import heard
 from test_loop_second_look import SAME, Slow, complain
 from web_parts import START, house
 
@@ -24,7 +23,7 @@ from bot.simulation.play import play
 from bot.simulation.scenario import read
 from bot.web.health import _waiting
 from storage.database import Database
-from storage.prepared import Prepared, as_prepared
+from storage.prepared import as_prepared
 from storage.tables import metadata
 
 JOURNEYS = (
@@ -101,22 +100,12 @@ def _said(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     """Every statement that the product executes meanwhile."""
     statements: set[str] = set()
 
-    def noted(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+    def note(statement: str) -> None:
         if statement not in statements and not _of_the_player():
             statements.add(statement)  # how the player looks at the outcome is not the product's
 
-    run = Prepared._executed
-
-    def running(self: Prepared, *given: Any) -> Any:
-        statements.add(self.sql)
-        return run(self, *given)
-
-    monkeypatch.setattr(Prepared, "_executed", running)
-    event.listen(Engine, "before_cursor_execute", noted)
-    try:
+    with heard(monkeypatch, note):
         yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", noted)
 
 
 def _of_the_player() -> bool:

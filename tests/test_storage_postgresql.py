@@ -1,0 +1,150 @@
+"""Connections that are kept between units of work: whole after each, gone where they may not be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from conftest import new_database
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from storage import postgresql
+from storage.database import Conflict, Work, is_outage, open_database
+from storage.postgresql import PostgreSQL
+
+PLACES = 3
+
+
+@pytest.fixture
+async def database(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgreSQL]:
+    monkeypatch.setattr(postgresql, "POOL", PLACES)
+    found = open_database(await new_database(postgres_server))
+    assert isinstance(found, PostgreSQL)
+    await found.write(lambda c: c.execute(text("create table t (n integer primary key check (n < 100))")))
+    yield found
+    await found.close()
+
+
+def put(number: int) -> Work[None]:
+    def work(connection: Connection) -> None:
+        connection.execute(text("insert into t values (:n)"), {"n": number})
+
+    return work
+
+
+async def numbers(database: PostgreSQL) -> list[int]:
+    return list(await database.read(lambda c: c.execute(text("select n from t order by n")).scalars()))
+
+
+async def backend(database: PostgreSQL) -> int:
+    return int(await database.read(lambda c: c.execute(text("select pg_backend_pid()")).scalar_one()))
+
+
+async def test_units_of_work_share_a_connection(database: PostgreSQL) -> None:
+    """One after the other needs no second one, and nothing of one is left for the next."""
+    first = await backend(database)
+    await database.write(put(1))
+    with pytest.raises(Conflict):
+        await database.write(refused)
+    with pytest.raises(IntegrityError):
+        await database.write(put(1))
+    assert (await backend(database), await numbers(database)) == (first, [1])
+
+
+def refused(connection: Connection) -> None:
+    put(2)(connection)
+    raise Conflict
+
+
+async def test_what_failed_unseen_is_not_called_written(database: PostgreSQL) -> None:
+    """PostgreSQL answers COMMIT with ROLLBACK after a statement that failed: that must not pass for success."""
+
+    def careless(connection: Connection) -> None:
+        put(3)(connection)
+        with pytest.raises(DBAPIError):
+            put(1_000)(connection)
+
+    with pytest.raises(RuntimeError, match="failed"):
+        await database.write(careless)
+    assert await numbers(database) == []
+    await database.write(put(4))
+    assert await numbers(database) == [4]
+
+
+async def test_who_is_cancelled_leaves_no_transaction_behind(database: PostgreSQL) -> None:
+    """Neither a lock, nor a connection in the midst of a statement, nor one place fewer."""
+    for _ in range(2 * PLACES):
+        begun = asyncio.Event()
+        task = asyncio.create_task(database.write(lambda connection, begun=begun: slow(connection, begun)))  # type: ignore[misc]
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await asyncio.gather(*(database.write(put(number)) for number in range(10)))
+    assert await numbers(database) == list(range(10))
+
+
+def slow(connection: Connection, begun: asyncio.Event) -> None:
+    put(50)(connection)
+    begun.set()
+    connection.execute(text("select pg_sleep(60)"))
+
+
+async def test_a_server_that_ended_the_connections_costs_each_at_most_one_failure(database: PostgreSQL) -> None:
+    """Whoever is next finds it out, and those that rest meanwhile are looked at before they are used."""
+    await asyncio.gather(*(database.read(lambda c: c.execute(text("select pg_sleep(0.1)"))) for _ in range(PLACES)))
+    admin = await asyncpg.connect(database.url.replace("+asyncpg", ""))
+    await admin.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'earful' "
+        "and datname = current_database()"
+    )
+    await admin.close()
+    told: list[object] = []
+    for number in range(2 * PLACES):
+        told += await asyncio.gather(database.write(put(number)), return_exceptions=True)
+    failed = [each for each in told if isinstance(each, BaseException)]
+    assert len(failed) <= 1
+    assert all(is_outage(each) for each in failed)
+    assert await numbers(database) == [n for n in range(2 * PLACES) if told[n] is None]
+
+
+async def test_who_waits_too_long_for_a_place_is_told_of_an_outage(
+    database: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are not disturbed."""
+    monkeypatch.setattr(postgresql, "ANSWERS_WITHIN", 0.2)
+    begun = asyncio.Event()
+    held = [asyncio.create_task(database.write(lambda connection: slow(connection, begun))) for _ in range(PLACES)]
+    await begun.wait()
+    with pytest.raises(Exception, match="no connection") as told:
+        await database.read(lambda c: c.execute(text("select 1")))
+    assert is_outage(told.value)
+    for task in held:
+        task.cancel()
+    await asyncio.gather(*held, return_exceptions=True)
+    assert await numbers(database) == []
+
+
+async def test_a_deadlock_runs_one_of_the_two_again(database: PostgreSQL) -> None:
+    """Both are done in the end."""
+    await database.write(lambda c: c.execute(text("insert into t values (1), (2)")))
+    met = asyncio.Barrier(2)
+    tries = 0
+
+    def crossing(first: int, second: int) -> Work[None]:
+        def work(connection: Connection) -> None:
+            nonlocal tries
+            tries += 1
+            lock = text("select 1 from t where n = :n for update")
+            connection.execute(lock, {"n": first})
+            if tries <= 2:
+                connection.connection.dbapi_connection.run_async(lambda _: met.wait())  # type: ignore[union-attr]
+            connection.execute(lock, {"n": second})
+
+        return work
+
+    await asyncio.gather(database.write(crossing(1, 2)), database.write(crossing(2, 1)))
+    assert tries == 3
