@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 
 Values = tuple[Any, ...]
-ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""The last where a connection is ended by the server between two statements."""
 
 _CHANGED = re.compile(r"\d+$")
 
@@ -42,7 +43,7 @@ def as_sqlalchemy(error: Exception, sql: str, *, closed: bool) -> DBAPIError:
     kind: type[DBAPIError] = DBAPIError
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         kind = IntegrityError
-    elif isinstance(error, asyncpg.InterfaceError):
+    elif isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         kind = InterfaceError
     return kind(sql, None, error, hide_parameters=True, connection_invalidated=closed)
 

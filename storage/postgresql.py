@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from storage.asyncpg_driver import ERRORS, as_sqlalchemy
-from storage.database import Database, T, Work, is_busy
+from storage.database import Database, T, Work, is_busy, is_outage
 
 POOL = 16
 """Connections that a process has at most; those that nobody uses stay open."""
@@ -98,8 +98,8 @@ class PostgreSQL(Database):
             try:
                 yield kept
                 whole = True
-            except Exception:
-                whole = True
+            except Exception as error:
+                whole = not is_outage(error)
                 raise
             finally:
                 if whole and kept.idle:
@@ -148,8 +148,8 @@ class _Kept:
 
     async def answers(self) -> bool:
         try:
-            await self.driver.execute(";")
-        except Exception:
+            await self.driver.execute("select 1")
+        except (*ERRORS, OSError):
             return False
         return True
 

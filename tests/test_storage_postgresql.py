@@ -54,6 +54,14 @@ async def test_units_of_work_share_a_connection(database: PostgreSQL) -> None:
     assert (await backend(database), await numbers(database)) == (first, [1])
 
 
+async def test_a_connection_that_rested_is_asked_and_kept(
+    database: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not made anew each time that nobody came for a while."""
+    monkeypatch.setattr(postgresql, "RESTED", 0.0)
+    assert len({await backend(database) for _ in range(5)}) == 1
+
+
 def refused(connection: Connection) -> None:
     put(2)(connection)
     raise Conflict
