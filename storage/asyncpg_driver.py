@@ -38,6 +38,14 @@ def many(connection: Connection, sql: str, values: Sequence[Values]) -> None:
         _executed(connection, sql, "executemany", values)
 
 
+def told(connection: Connection, sql: str, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
+    """A statement, once for each; the row that each gives."""
+    if len(values) == 1:
+        return rows(connection, sql, values[0])
+    found: list[Sequence[Any]] = _executed(connection, sql, "fetchmany", values)
+    return found
+
+
 def as_sqlalchemy(error: Exception, sql: str, *, closed: bool) -> DBAPIError:
     """What SQLAlchemy would have raised for one of ERRORS. `closed`: the connection did not survive it."""
     kind: type[DBAPIError] = DBAPIError

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Integer, Table, insert, select, text
+from sqlalchemy import Connection, Dialect, Integer, Table, select, text
 
 from storage.database import Conflict
-from storage.prepared import Prepared, as_prepared, insert_into, prepared, update_by_id
+from storage.prepared import Prepared, as_prepared, insert_into, insert_told, prepared, update_by_id
 from storage.sets import one_of
 from storage.tables import metadata
 
@@ -148,8 +148,7 @@ def _insert_told(
             row["id"] = made
         insert_into(table, ("id", *names), connection.dialect).run(connection, values)
         return ids
-    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    return connection.execute(statement, values).scalars().all()
+    return insert_told(table, names, connection.dialect).told(connection, values)
 
 
 _SEQUENCE = text("select seq from sqlite_sequence where name = :name").columns(seq=Integer)

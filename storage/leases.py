@@ -7,35 +7,50 @@ believes in one that ran out, so what must hold is decided by versions and state
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, or_, select
+from sqlalchemy import Connection, Dialect, Float, Select, Text, bindparam, delete, func, or_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.clock import database_now
-from storage.sets import one_of
+from storage.prepared import Prepared, as_prepared, prepared
+from storage.sets import one_of, set_of
 from storage.tables import leases
 
 
 def hold(connection: Connection, owner: str, names: Iterable[str], seconds: float) -> set[str]:
     """Take those of `names` that nobody holds, and renew those that `owner` holds already. Those held now."""
-    insert = (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(leases)
-    until = database_now() + seconds
-    # In one order, so that two who take the same ones at once wait for each other rather than lock each other out.
-    rows = [{"name": name, "owner": owner, "until": until} for name in sorted(set(names))]
-    if not rows:
-        return set()
-    taken = insert.values(rows).on_conflict_do_update(
-        index_elements=["name"],
-        set_={"owner": insert.excluded.owner, "until": insert.excluded.until},
-        where=or_(leases.c.owner == owner, leases.c.until < database_now()),
-    )
-    return set(connection.execute(taken.returning(leases.c.name)).scalars())
+    given = {"names": sorted(set(names)), "me": owner, "seconds": seconds}
+    return {row[0] for row in _hold(connection.dialect).all(connection, given)} if given["names"] else set()
+
+
+def _hold(dialect: Dialect) -> Prepared:
+    def make() -> Prepared:
+        names = bindparam("names", type_=set_of(Text))
+        insert: Any
+        if dialect.name == "sqlite":
+            insert, name = sqlite.insert(leases), func.json_each(names).table_valued("value").c.value
+        else:
+            insert, name = postgresql.insert(leases), func.unnest(names).column_valued("name")
+        until = database_now() + bindparam("seconds", type_=Float)
+        # In one order, so that two who take the same ones at once wait for each other rather than lock each other out.
+        rows = select(name, bindparam("me", type_=Text), until).where(true()).order_by(name)
+        taken = insert.from_select(["name", "owner", "until"], rows).on_conflict_do_update(
+            index_elements=["name"],
+            set_={"owner": insert.excluded.owner, "until": insert.excluded.until},
+            where=or_(leases.c.owner == insert.excluded.owner, leases.c.until < database_now()),
+        )
+        return Prepared(taken.returning(leases.c.name), dialect)
+
+    return prepared(dialect, "hold leases", make)
 
 
 def held(connection: Connection) -> dict[str, str]:
     """Who holds what, of what has not run out."""
-    statement = select(leases.c.name, leases.c.owner).where(leases.c.until >= database_now())
-    return {row[0]: row[1] for row in connection.execute(statement)}
+    return dict(as_prepared(_HELD, connection.dialect).all(connection, {}))
+
+
+_HELD: Select[tuple[str, str]] = select(leases.c.name, leases.c.owner).where(leases.c.until >= database_now())
 
 
 def release(connection: Connection, owner: str, names: Iterable[str] | None = None) -> None:

@@ -25,6 +25,8 @@ class Driver(Protocol):
 
     def many(self, connection: Connection, sql: str, values: Sequence[Values]) -> None: ...
 
+    def told(self, connection: Connection, sql: str, values: Sequence[Values]) -> Sequence[Sequence[Any]]: ...
+
 
 class Prepared:
     """A statement for one dialect, its parameters by name. Not for an IN of many values: that is `sets.one_of`."""
@@ -49,6 +51,10 @@ class Prepared:
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute once for each row."""
         self._driver.many(connection, self.sql, [self._given(row) for row in rows])
+
+    def told(self, connection: Connection, rows: Sequence[Row]) -> list[Any]:
+        """Execute once for each row; the one value that each gives, in the order given."""
+        return [found[0] for found in self._driver.told(connection, self.sql, [self._given(row) for row in rows])]
 
     def count(self, connection: Connection, row: Row) -> int:
         """Execute once; the number of rows that it changed."""
@@ -93,6 +99,12 @@ def as_prepared(statement: Executable, dialect: Dialect) -> Prepared:
 def insert_into(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prepared:
     """Inserts rows with these columns."""
     return prepared(dialect, ("insert", table.name, names), lambda: Prepared(insert(table), dialect, names))
+
+
+def insert_told(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prepared:
+    """Inserts rows with these columns, and tells their ids."""
+    statement = insert(table).returning(table.c.id)
+    return prepared(dialect, ("insert told", table.name, names), lambda: Prepared(statement, dialect, names))
 
 
 def update_by_id(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prepared:

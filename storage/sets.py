@@ -39,7 +39,7 @@ def partitioned_by(column: ColumnElement[Any]) -> bool:
     return isinstance(column, Column) and column.primary_key and column.table.description in PARTITIONED
 
 
-class _Set(TypeDecorator[Iterable[Any]]):
+class set_of(TypeDecorator[Iterable[Any]]):
     """A set of values as one parameter."""
 
     impl = Text
@@ -70,7 +70,7 @@ class one_of(ColumnElement[bool]):
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         self.column = column
         integers = isinstance(column.type, BigInteger) or column.type.python_type is int
-        self.values: BindParameter[Any] = bindparam(name, type_=_Set(BigInteger if integers else Text))
+        self.values: BindParameter[Any] = bindparam(name, type_=set_of(BigInteger if integers else Text))
 
     def self_group(self, against: Any = None) -> one_of:
         """As it stands. SQLAlchemy would write `(...) = 1` on SQLite, which no index can answer."""

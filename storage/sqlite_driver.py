@@ -29,6 +29,11 @@ def many(connection: Connection, sql: str, values: Sequence[Values]) -> None:
     _executed(connection, sql, values, many=True)
 
 
+def told(connection: Connection, sql: str, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
+    """A statement, once for each; the row that each gives."""
+    return [row for each in values for row in rows(connection, sql, each)]
+
+
 def _executed(connection: Connection, sql: str, values: Any, *, many: bool = False) -> sqlite3.Cursor:
     driver: Any = connection.connection.driver_connection
     try:

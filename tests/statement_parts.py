@@ -35,7 +35,7 @@ def heard(monkeypatch: pytest.MonkeyPatch, note: Callable[[str], None]) -> Itera
         return straight
 
     with monkeypatch.context() as patch:
-        for name in ("run", "count", "all"):
+        for name in ("run", "told", "count", "all"):
             patch.setattr(Prepared, name, told(getattr(Prepared, name)))
         event.listen(Engine, "before_cursor_execute", through_sqlalchemy)
         try:
