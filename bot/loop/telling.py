@@ -5,7 +5,7 @@ Read off the effects once they are written, so that no one who changes something
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,21 +24,19 @@ _SURVEYS = {"awaiting": "sent", "answered": "answered", "expired": "expired"} | 
 _OWNERS = {"queue": "queued", "agent": "handed_over", "bot": "returned"}
 
 
-def told_by(batch: Sequence[Effects]) -> list[Event]:
+def told_by(batch: Sequence[Effects]) -> Iterator[Event]:
     """In the order of the turns. The rows have their ids by now."""
-    found: list[Event] = []
     for effects in batch:
         for change in effects.changes:
             tell = _TELL.get(change.table)
             if tell is not None:
                 event = tell(effects, change)
                 if event is not None:
-                    found.append(event)
+                    yield event
         for each in effects.rating_changes:
             if each["changed"]:
                 told = {"old_value": each["old_value"], "old_score": each["old_score"]}
-                found.append(Event("rating.changed", each["at"], "rating", each["survey"], told))
-    return found
+                yield Event("rating.changed", each["at"], "rating", each["survey"], told)
 
 
 def note_suppressed(connection: Connection, rows: Sequence[Insert], now: datetime) -> None:

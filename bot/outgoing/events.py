@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -119,16 +119,19 @@ def of_line(line: Mapping[str, Any]) -> Event:
     return Event(f"case.{name}", line["at"], "case", int(line["case_id"]), told)
 
 
-def note(connection: Connection, found: Sequence[Event]) -> None:
-    """Keep a post of each event for every webhook that is on and listens to it."""
-    if not found:
+def note(connection: Connection, found: Iterable[Event]) -> None:
+    """Keep a post of each event for every webhook that is on and listens to it. Where nobody listens no more than the
+    first of them is worked out."""
+    rest = iter(found)
+    first = next(rest, None)
+    if first is None:
         return
     listening: dict[str, list[int]] = defaultdict(list)
     for webhook, kind in as_prepared(_LISTENING, connection.dialect).all(connection, {}):
         listening[kind].append(webhook)
     if not listening:
         return
-    heard = [(event, sorted({*listening[event.kind], *listening[EVERYTHING]})) for event in found]
+    heard = [(event, sorted({*listening[event.kind], *listening[EVERYTHING]})) for event in (first, *rest)]
     heard = [(event, who) for event, who in heard if who]
     facts = {
         subject: _FACTS[subject](connection, {event.id for event, _ in heard if event.subject == subject})
