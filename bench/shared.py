@@ -63,8 +63,10 @@ async def _round(place: Path, store: Postgres, wakes: RedisServer, workers: int,
             cost = 1e6 * (_cpu(house) - before) / max(1, len(figures.replied))
             print(_row(workers, level, figures, cost), flush=True)
             best = max(best, figures.per_second)
+        before = _cpu(house)
         half = await load.drive(house.ports["gateway"], max(LEVELS), 2 * seconds, rate=best / 2)
-        print(_row(workers, "half load", half, float("nan")), flush=True)
+        cost = 1e6 * (_cpu(house) - before) / max(1, len(half.replied))
+        print(_row(workers, "half load", half, cost), flush=True)
         await house.stop()
     return best
 
