@@ -98,7 +98,7 @@ def as_prepared(statement: Executable, dialect: Dialect) -> Prepared:
 
 def insert_into(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prepared:
     """Inserts rows with these columns."""
-    return prepared(dialect, ("insert", table.name, names), lambda: Prepared(insert(table), dialect, names))
+    return prepared(dialect, ("insert", table.name, names), lambda: Prepared(insert(table).inline(), dialect, names))
 
 
 def insert_told(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prepared:
