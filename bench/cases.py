@@ -47,7 +47,7 @@ async def measured(place: Path, size: int) -> str:
     await fill(database, size)
     filled = time.perf_counter() - began
     clock = ManualClock(START)
-    ticking = Ticking(database, clock, House(content.deadlines, content.calendar, content.departments))
+    ticking = Ticking(database, clock, House(content.deadlines, content.calendar, content.departments, content.surveys))
     idle = [await timed(ticking, 0) for _ in range(IDLE)]
     busy = []
     for _ in range(TICKS):

@@ -69,6 +69,7 @@ from bot.outgoing.targets import permits
 from bot.service import Role, Service
 from bot.settings import Settings, SettingsError, make_data_dir, server_secret
 from bot.surveys import versions
+from bot.takeover.assignment import Giving
 from bot.web import chat, health, hooks, pages
 from bot.web.front import Front
 from bot.web.live import Live
@@ -210,7 +211,7 @@ def traced(settings: Settings, role: Role) -> Collector | None:
 
 def rulebook_of(content: Content) -> Rulebook:
     """Of the content files; `follow` makes it what staff made of them."""
-    return Rulebook(content.directory, House(content.deadlines, content.calendar, content.departments))
+    return Rulebook(content.directory, House(content.deadlines, content.calendar, content.departments, content.surveys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +276,9 @@ def wire(
     router = Router(shares, lanes.wake, lambda places: delivery.hint(places), live.changed)  # noqa: PLW0108 - made below
     rulebook = rulebook or rulebook_of(content)
     desk = Desk(rulebook.house, links)
-    asking = Asking(content.surveys, desk, links, content.notices, mind.typed_rating)
+    asking = Asking(desk, links, content.notices, mind.typed_rating)
     library = library or Library(content.knowledge, mind.answers)
-    talking = Talking(mind.talks, library, desk, content.surveys, content.notices, settings.company)
+    talking = Talking(mind.talks, library, desk, content.notices, settings.company)
     by_channel = {channel: adapter.capabilities for (channel, _), adapter in adapters.items()}
     closer_look = CloserLook(mind.closer, mind.patience) if mind.closer else None
     if closer_look is not None:
@@ -340,7 +341,7 @@ def wire(
         episodes=Episodes(database, clock, turns, asking, reaches),
         people=people,
         passing=Passing(database, turns, content.notices, desk.house, patience),
-        assigning=Assigning(database, turns, people, settings.assignment, settings.agent_load),
+        assigning=Assigning(database, turns, people, desk.house, Giving(settings.assignment, settings.agent_load)),
         relationships=Relationships(database, clock, asking, reaches),
         second_look=SecondLook(database, turns, desk, talking, content.notices, mind.closer, shares.mine),
         casework=casework,

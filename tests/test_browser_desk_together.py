@@ -34,7 +34,8 @@ SHEETS = (
     *("/desk/figures", "/desk/team", "/desk/admin", "/desk/admin/channels", "/desk/admin/tokens"),
     *("/desk/admin/replies", "/desk/admin/knowledge", "/desk/admin/knowledge/new", "/desk/admin/knowledge/entry/entry"),
     *("/desk/admin/house", "/desk/admin/house/calendar.yml", "/desk/admin/house/deadlines.yml"),
-    *("/desk/admin/house/departments.yml", "/desk/improvements", "/desk/improvements/1"),
+    *("/desk/admin/house/departments.yml", "/desk/admin/house/surveys.yml"),
+    *("/desk/improvements", "/desk/improvements/1"),
     *("/desk/alerts", "/desk/call-backs", "/desk/cases", f"/desk/cases/{numbers.number(1)}", "/desk/risk"),
     *("/desk/entry", "/desk/surveys", "/desk/password", "/desk/name"),
     *(
@@ -127,9 +128,11 @@ async def passes_on(place: Place, mine: Page, his: Page, bob: int, customer: Scr
     """A note that calls the colleague, the conversation with another note, and his answer from those kept ready."""
     await mine.keyboard.press("Escape")
     await mine.keyboard.press("n")
+    await expect(mine.locator("#reply")).to_be_focused()
     await mine.keyboard.type("@B")
     await expect(mine.get_by_role("option", name="@Bob")).to_be_visible()
     await mine.keyboard.press("Enter")
+    await expect(mine.locator("#reply")).to_have_value("@Bob ")
     await mine.keyboard.type("SECRET: is order 17 yours?")
     await mine.keyboard.press("Enter")
     await expect(mine.locator(".whisper")).to_contain_text("@Bob SECRET")

@@ -134,7 +134,7 @@ def test_departments_keep_hours_of_their_own(tmp_path: Path) -> None:
     """What they do not say is the house's; a moved workday (调休) counts for them alone."""
     house = calendar_reading.load(shipped("calendar.yml", tmp_path, LOGISTICS))
     friday = datetime(2026, 3, 6, 2, tzinfo=UTC)
-    promised = House(deadlines.load(ASSISTANT / "deadlines.yml"), house, content().departments)
+    promised = House(deadlines.load(ASSISTANT / "deadlines.yml"), house, content().departments, content().surveys)
     office = deadlines.after(house.of("logistics"), friday, timedelta(hours=2), "office")
     assert office == datetime(2026, 3, 9, 1, tzinfo=UTC)  # an hour on Saturday, and one on Monday from 8:00
     assert deadlines.after(house.of("service"), friday, timedelta(hours=2), "office") == friday + timedelta(hours=2)

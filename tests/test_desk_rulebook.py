@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from desk_parts import Agent, Place, form, opened
 from sqlalchemy import insert
+from test_desk_passing import present
 from web_parts import START, house
 
 from bot.cases import calendar_reading, deadlines, departments
@@ -22,6 +23,7 @@ from bot.cases.rulebook import FILES, Rulebook
 from bot.desk import rulebook_forms
 from bot.desk.rulebook_forms import Wrong
 from bot.settings import ASSISTANT
+from bot.surveys import reading as surveys
 from storage import tables
 from storage.database import Database
 
@@ -152,6 +154,10 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
         "both a holiday and a working day",
     ),
     (CALENDAR, {"workdays": "2027-01-02"}, "Write a day and its hours"),
+    (CALENDAR, {"own_quality_day3": "9"}, "The hours of Thursday, “9”"),
+    (CALENDAR, {"own_quality_time_zone": "Moon/Base"}, "no time zone"),
+    (CALENDAR, {"own_quality_holidays": "2027-02-30"}, "cannot be read"),
+    (CALENDAR, {"own_moon_time_zone": "", "own_moon_day0": "9:00-10:00"}, "there is no department 'moon'"),
     (DEADLINES, {"plan_amount": "0"}, "whole number, with its unit"),
     (DEADLINES, {"normal_en": "soon"}, "says {by} in both languages"),
     (DEADLINES, {"urgent_zh": " "}, "in both languages"),
@@ -161,6 +167,8 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     (DEPARTMENTS, {"en0": ""}, "is not complete"),
     (DEPARTMENTS, {"key6": "hub\n  x: y", "zh6": "x", "en6": "x"}, "is not complete"),
     (DEPARTMENTS, {"gone0": "on"}, "Choose a department that stays"),
+    (DEPARTMENTS, {"rule": "by_lot"}, "one of the ways"),
+    (DEPARTMENTS, {"rule": "least_loaded", "most": "0"}, "from 1 to 1000"),
     (CALENDAR, {"as": "text", "text": "time_zone: Asia/Shanghai\nweekly: {monday: [9-10]}"}, "calendar.yml:2: "),
     (CALENDAR, {"as": "text", "text": "a: &a [1]\nb: *a"}, "calendar.yml:2: an anchor"),
     (DEPARTMENTS, {"as": "text", "text": "departments: {x: {zh: 啊, en: A}}"}, "lacks 'natures'"),
@@ -176,6 +184,50 @@ async def test_what_cannot_be_is_refused_with_what_to_write(place: Place) -> Non
         status, page = await send(root, path, "save", filled[path] | wrong)
         assert (status, words in page) == (422, True), (path, wrong, page)
     assert not await place.rows(tables.content_versions)
+
+
+async def test_a_departments_own_hours_and_how_conversations_are_given_out(place: Place) -> None:
+    """By form, over what the house has; taken back by leaving them empty. Who waits is given out from then on, in place
+    of the setting."""
+    root = await place.agent("Ro", "admin")
+    _, fields = await shown(root, CALENDAR)
+    fields |= {"own_logistics_day0": "8:00-12:00、13:00-17:00", "own_logistics_holidays": "2027-05-01 Stocktaking"}
+    fields |= {"own_logistics_workdays": "2027-05-08 8:00-12:00", "own_finance_time_zone": "Europe/Berlin"}
+    status, page = await send(root, CALENDAR, "preview", fields)
+    assert (status, "Logistics" in page, "hours of its own" in page) == (200, True, True)
+    assert (await send(root, CALENDAR, "save", fields))[0] == 303
+    calendar = place.service.ticking.house.calendar
+    own = calendar.of("logistics")
+    assert [len(day) for day in own.weekly] == [2, 0, 0, 0, 0, 0, 0]
+    assert (calendar.of("finance").weekly, str(calendar.of("finance").zone)) == (calendar.weekly, "Europe/Berlin")
+    again = (await shown(root, CALENDAR))[1]
+    assert again["own_logistics_holidays"] == "2027-05-01 # Stocktaking"
+    kept = {name: value for name, value in again.items() if name not in ("holidays", "seen")}
+    assert kept == {name: fields[name] for name in kept} | {
+        "own_logistics_day0": "8:00-12:00, 13:00-17:00",
+        "own_logistics_holidays": "2027-05-01 # Stocktaking",
+    }
+    empty = {name: "" for name in again if name.startswith("own_")}
+    assert (await send(root, CALENDAR, "save", again | empty))[0] == 303
+    assert place.service.ticking.house.calendar.departments == {}
+
+    ann = await place.agent("Ann")
+    talk = await place.say("a person please")
+    await present(place, ann)
+    assert await place.service.assigning.look() == 0  # as the setting has it
+    _, fields = await shown(root, DEPARTMENTS)
+    assert fields["rule"] == ""
+    status, page = await send(root, DEPARTMENTS, "preview", fields | {"rule": "least_loaded", "most": "2"})
+    assert "at most 2 each" in page
+    assert (await send(root, DEPARTMENTS, "save", fields | {"rule": "least_loaded", "most": "2"}))[0] == 303
+    async with root.session.get("/desk/team") as answer:
+        assert "at most 2 each" in await answer.text()
+    assert await place.service.assigning.look() == 1
+    assert (await ann.talk(talk))["conversation"]["owner"] == "agent"
+    _, fields = await shown(root, DEPARTMENTS)
+    assert (fields["rule"], fields["most"]) == ("least_loaded", "2")
+    assert (await send(root, DEPARTMENTS, "save", fields | {"rule": ""}))[0] == 303
+    assert "\nassignment:" not in place.service.rulebook.text("departments.yml")
 
 
 async def test_only_administrators_change_the_house(sqlite: Database) -> None:
@@ -248,6 +300,11 @@ departments:
     assert len(now.calendar.special) == len(held.calendar.special) + 1
     for remark in ("# New Year", "# inside", "# stock"):
         assert remark in made
+    assert (fields["own_quality_day0"], fields["own_quality_day1"], fields["own_quality_holidays"]) == (
+        "8:00-9:00",
+        "",
+        "",
+    )
     with pytest.raises(Wrong):
         rulebook_forms.text_of("calendar.yml", own, fields | {"time_zone": "Europe/Berlin\nweekly: 1"})
 
@@ -257,4 +314,5 @@ def read(directory: Path) -> House:
         deadlines.load(directory / "deadlines.yml"),
         calendar_reading.load(directory / "calendar.yml"),
         departments.load(directory / "departments.yml"),
+        surveys.load(directory / "surveys.yml"),
     )

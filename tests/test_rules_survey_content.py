@@ -107,7 +107,7 @@ CASES: list[tuple[str, str, str, str, str]] = [
     ("key: why", "key: rating", "key: rating", "has a key that is taken", "none is 'rating'"),
     (CHOICES, "", "- key: why", "cannot be answered", "free_text"),
     (TEXT, TEXT + "\n        free_text: maybe", "free_text: maybe", "is 'maybe'", "true, false"),
-    (SCALE_LINE, SCALE_LINE + "    sample_percent: 0\n", "sample_percent", "is '0'", "1 to 100"),
+    (SCALE_LINE, SCALE_LINE + "    sample_percent: 101\n", "sample_percent", "is '101'", "0 to 100"),
     (SCALE_LINE, SCALE_LINE + "    every: quarter\n", "every", "triggered by episode", "go together"),
     ("trigger: episode", "trigger: schedule", "    trigger", "triggered by schedule", "`every:`"),
     (SCALE_LINE, SCALE_LINE + "    quiet_hours: {from: 9pm, until: 08:00}\n", "quiet", "is '9pm'", "21:30"),

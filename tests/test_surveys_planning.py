@@ -37,11 +37,7 @@ def place(database: Database) -> Place:
 
 def asking(place: Place, *definitions: Definition) -> None:
     """From now on these are all the surveys that there are."""
-    known = Surveys({definition.key: definition for definition in definitions})
-    asking = replace(place.service.policy.asking, surveys=known)
-    place.service.policy.asking = asking
-    place.service.people = replace(place.service.people, asking=asking)
-    place.service.episodes = replace(place.service.episodes, asking=asking)
+    place.service.rulebook.house.surveys = Surveys({definition.key: definition for definition in definitions})
 
 
 async def post(place: Place, body: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ RELATIONSHIP = replace(content().surveys.definitions["relationship"], sample=100
 async def at_hand(database: Database, customers: int, definition: Definition = RELATIONSHIP) -> Place:
     """A service that has known so many customers since before the quarter began."""
     place = Place(database, ManualClock(MARCH))
-    known(place, POST_SERVICE, definition)
+    asking(place, POST_SERVICE, definition)
     async with place.client() as client:
         for number in range(customers):
             body = episode(f"e{number}", customer={"id": f"c{number}"}, survey="nothing_of_ours")
@@ -39,11 +39,6 @@ async def at_hand(database: Database, customers: int, definition: Definition = R
             assert (await client.post("/api/v1/episodes", json=body)).status == 202
     await place.service.settle()
     return place
-
-
-def known(place: Place, *definitions: Definition) -> None:
-    asking(place, *definitions)
-    place.service.relationships = replace(place.service.relationships, asking=place.service.policy.asking)
 
 
 async def decided(place: Place) -> Counter[str]:
@@ -132,7 +127,7 @@ async def test_each_who_is_not_asked_has_a_reason(database: Database) -> None:
     place.clock.move_to(APRIL)
     await place.service.settle()
     assert await decided(place) == {"cooldown": 1, "opted_out": 1, "awaiting": 1, "no_address": 1}
-    known(place, POST_SERVICE, replace(RELATIONSHIP, segments=("high_value",)))
+    asking(place, POST_SERVICE, replace(RELATIONSHIP, segments=("high_value",)))
     place.clock.advance(timedelta(days=91))
     await place.service.settle()
     assert (await decided(place))["other_segment"] == 4
@@ -156,7 +151,7 @@ async def test_two_processes_and_a_stop_in_between_decide_on_everybody_once(data
     more = [{"external_id": f"x{number}", "created_at": MARCH} for number in range(BATCH)]
     await database.write(lambda connection: connection.execute(tables.contacts.insert(), more))
     other = Place(database, place.clock)
-    known(other, POST_SERVICE, RELATIONSHIP)
+    asking(other, POST_SERVICE, RELATIONSHIP)
     place.clock.move_to(APRIL)
     for _ in range(4):
         await asyncio.gather(place.service.relationships.run_due(), other.service.relationships.run_due())

@@ -316,12 +316,12 @@ async def test_several_choices_are_ticked_and_sent_together_and_a_page_left_is_t
 async def test_a_page_opened_after_the_file_was_changed_asks_what_it_began_with(place: Site) -> None:
     """And the answer is scored as it was asked."""
     _, _, reader = await surveyed(place)
-    content, asking = place.service.content, place.service.policy.asking
+    content = place.service.content
     old = content.surveys.definitions["post_service"]
     now = replace(old, version="new", scale=content.surveys.definitions["thumbs"].scale, question=Words("新的", "New"))
     surveys = Surveys({"post_service": now}, {("post_service", old.version): old})
     place.service.content = replace(content, surveys=surveys)
-    place.service.policy.asking = replace(asking, surveys=surveys)
+    place.service.rulebook.house.surveys = surveys
     assert "How was the service you just had?" in await reader.look()
     assert reader.options == ["1", "2", "3", "4", "5"]
     await reader.send(answer="2")

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from bot.cases.calendar import Calendar
 from bot.cases.deadlines import Counted, Deadlines, Task, after, allowance, between, due
 from bot.cases.departments import Departments
+from bot.surveys.definitions import Surveys
 from nlu.understanding import Urgency
 from storage.records import Deadline
 from storage.sets import among
@@ -27,12 +28,13 @@ Ending = Literal["met", "cancelled"]
 
 @dataclass(slots=True)
 class House:
-    """What deadlines are counted by, and who there is to keep them, as it is now: one for all who ask, which `rulebook`
-    keeps to what staff change. Each of the three is whole."""
+    """What deadlines are counted by, who there is to keep them, and what customers are asked, as it is now: one for all
+    who need it, which `rulebook` keeps to what staff change. Each of the four is whole."""
 
     deadlines: Deadlines
     calendar: Calendar
     departments: Departments
+    surveys: Surveys
 
 
 def following(house: House, clock: Deadline) -> tuple[Stage, datetime] | None:

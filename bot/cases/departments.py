@@ -7,20 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from bot.takeover.assignment import RULES, Giving, Rule
 from bot.yamlfile import Sheet, Words
 from nlu.understanding import Nature
+
+MOST = 1_000
+"""Conversations that an agent may be given at most."""
 
 NATURES: tuple[Nature, ...] = get_args(Nature)
 
 
 @dataclass(frozen=True, slots=True)
 class Departments:
-    """`hub` takes what is returned; `coordinator` looks after a case that concerns several."""
+    """`hub` takes what is returned; `coordinator` looks after a case that concerns several; `giving` is how waiting
+    conversations are given out, None: as the settings have it."""
 
     names: Mapping[str, Words]
     by_nature: Mapping[Nature, str]
     hub: str
     coordinator: str
+    giving: Giving | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,10 @@ def load(path: Path, text: str | None = None) -> Departments:
     names: dict[str, Words] = {}
     by_nature: dict[Nature, str] = {}
     hub = coordinator = ""
+    giving: Giving | None = None
     with sheet.part():
-        top = sheet.mapping(sheet.root, "departments.yml", needs=("departments", "natures", "hub", "coordinator"))
+        needs = ("departments", "natures", "hub", "coordinator")
+        top = sheet.mapping(sheet.root, "departments.yml", needs=needs, may=("assignment",))
         for key, item in sheet.entries(top["departments"], "departments").items():
             with sheet.part():
                 names[key] = sheet.words(item, f"the name of department '{key}'", limit=60)
@@ -61,5 +69,10 @@ def load(path: Path, text: str | None = None) -> Departments:
             hub = sheet.choice(top["hub"], "the hub", names)
         with sheet.part():
             coordinator = sheet.choice(top["coordinator"], "the coordinator", names)
+        with sheet.part():
+            if "assignment" in top:
+                given = sheet.mapping(top["assignment"], "assignment", needs=("rule", "most"))
+                rule: Rule = sheet.choice(given["rule"], "the rule of assignment", RULES)  # type: ignore[assignment] # chosen of them
+                giving = Giving(rule, sheet.integer(given["most"], "'most' of assignment", 1, MOST))
     sheet.check()
-    return Departments(names, by_nature, hub, coordinator)
+    return Departments(names, by_nature, hub, coordinator, giving)

@@ -21,10 +21,10 @@ from bot.desk.room import Room
 from bot.desk.sheets import back, done, sheet, show
 from bot.desk.table import routes
 from bot.desk.words import language_of, said
-from bot.knowledge import service, unanswered, versions
+from bot.knowledge import service, unanswered
 from bot.knowledge.entries import KEY, BadEntry, Entry, as_yaml, checked, new_key
 from bot.knowledge.index import Found
-from bot.knowledge.versions import Kind, Overtaken, Version
+from bot.knowledge.versions import VERSIONS, Kind, Overtaken, Version
 from bot.staff.service import names
 from bot.staff.sessions import Member
 from nlu.understanding import Language
@@ -97,8 +97,8 @@ async def entry(request: web.Request, room: Room, member: Member) -> web.StreamR
     key, wanted = _key(request), request.query.get("version", "")
     known: Entry | None
     if wanted.isascii() and wanted.isdecimal() and len(wanted) < 9:
-        found = await room.service.database.read(lambda link: versions.version(link, key, int(wanted)))
-        known = found.entry if found else None
+        found = await room.service.database.read(lambda link: VERSIONS.version(link, key, int(wanted)))
+        known = found.content if found else None
     else:
         known = await _known(room, key)
     if known is None:
@@ -163,10 +163,10 @@ async def change(request: web.Request, room: Room, member: Member) -> web.Stream
     elif act == "shipped" and key in library.shipped:
         kind = "shipped"
     elif act == "restore" and number.isascii() and number.isdecimal() and len(number) < 9:
-        older = await room.service.database.read(lambda link: versions.version(link, key, int(number)))
-        if older is None or older.entry is None:
+        older = await room.service.database.read(lambda link: VERSIONS.version(link, key, int(number)))
+        if older is None or older.content is None:
             raise web.HTTPNotFound
-        kind, found = "written", older.entry
+        kind, found = "written", older.content
     else:
         raise web.HTTPNotFound
     try:
@@ -222,11 +222,11 @@ async def _form(
 
 def _history(connection: Connection, key: str) -> list[dict[str, Any]]:
     """The versions of an entry, with the names of those who made them."""
-    found = versions.history(connection, key)
+    found = VERSIONS.history(connection, key)
     called = names(connection, (each.actor for each in found))
     return [
         {"number": each.number, "kind": each.kind, "by": called.get(each.actor, each.actor), "at": each.at}
-        | {"question": each.entry.question if each.entry else ""}
+        | {"question": each.content.question if each.content else ""}
         for each in found
     ]
 
@@ -290,8 +290,8 @@ async def _known(room: Room, key: str) -> Entry | None:
 
 async def _before(room: Room, version: Version) -> Entry | None:
     """The words that an entry had before this version took them away."""
-    found = await room.service.database.read(lambda link: versions.history(link, version.key))
-    written = next((each.entry for each in found if each.number < version.number and each.kind != "removed"), None)
+    found = await room.service.database.read(lambda link: VERSIONS.history(link, version.key))
+    written = next((each.content for each in found if each.number < version.number and each.kind != "removed"), None)
     return written or room.service.library.shipped.get(version.key)
 
 

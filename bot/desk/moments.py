@@ -23,6 +23,16 @@ def length(time: timedelta, language: Language) -> str:
     return said("time.days_hours", language, days=hours // 24, hours=hours % 24)
 
 
+def span(length: timedelta, language: Language) -> str:
+    """A length of time that is ruled, to the minute: days where they are whole and more than one."""
+    hours = length.total_seconds() / 3_600
+    if hours >= 48 and hours % 24 == 0:
+        return said("time.days", language, count=int(hours // 24))
+    if hours >= 1:
+        return said("time.hours", language, count=f"{hours:g}")
+    return said("time.minutes", language, count=f"{hours * 60:g}")
+
+
 def stamp(at: datetime, now: datetime, zone: tzinfo, language: Language) -> str:
     """A moment of a list: 今天 10:00, "5 Mar 10:00", with the year where it is not this one."""
     local, today = at.astimezone(zone), now.astimezone(zone).date()

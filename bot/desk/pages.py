@@ -199,6 +199,7 @@ def page(
         "section": name if name in _DOORS else "page",
         "said": spoken,
         "language": language,
+        "gap": "" if language == "zh" else " ",  # between two sentences
         "other": "en" if language == "zh" else "zh",
         "theme": theme if theme in ("light", "dark") else "auto",
         "company": room(request).service.settings.company,

@@ -1,22 +1,21 @@
-"""Deadlines, calendar and departments, changed by administrators: by a form, or as the file itself; looked over before
-it counts, checked as at the start, kept as versions of which any may be brought back."""
+"""Deadlines, calendar, departments and surveys, changed by administrators: by a form, or as the file itself. It is
+looked over before it counts, checked as at the start, and kept in versions of which any may be brought back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any, cast, get_args
 from zoneinfo import available_timezones
 
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bot.cases import file_versions
 from bot.cases.clocks import House
 from bot.cases.deadlines import TASKS, URGENCIES
 from bot.cases.departments import NATURES
-from bot.cases.rulebook import FILES, LONGEST, File, Overtaken
-from bot.desk import rulebook_forms, rulebook_preview
+from bot.cases.rulebook import FILES, LONGEST, VERSIONS, File, Overtaken
+from bot.desk import rulebook_forms, rulebook_preview, survey_forms, survey_preview
 from bot.desk.request import fields_of
 from bot.desk.room import Room
 from bot.desk.rulebook_forms import Wrong
@@ -27,6 +26,8 @@ from bot.desk.words import language_of, said
 from bot.errors import ContentError
 from bot.staff.service import names
 from bot.staff.sessions import Member
+from bot.takeover.assignment import RULES
+from nlu.understanding import Language
 
 HOUSE = "/desk/admin/house"
 FILE = HOUSE + "/{file:" + "|".join(each.replace(".", r"\.") for each in FILES) + "}"
@@ -42,10 +43,10 @@ async def rules_file(request: web.Request, room: Room, member: Member) -> web.St
         text = room.service.rulebook.shipped(file)
     elif wanted:
         number = _number(wanted)
-        found = await room.service.database.read(lambda link: file_versions.version(link, file, number))
+        found = await room.service.database.read(lambda link: VERSIONS.version(link, file, number))
         if found is None:
             raise web.HTTPNotFound
-        text = found.text if found.text is not None else room.service.rulebook.shipped(file)
+        text = found.content if found.content is not None else room.service.rulebook.shipped(file)
     return await _page(request, room, member, file, text=text)
 
 
@@ -96,10 +97,10 @@ async def restore_rules(request: web.Request, room: Room, member: Member) -> web
     book, number = room.service.rulebook, _number(form.get("version", ""))
     text: str | None = None
     if number:
-        found = await room.service.database.read(lambda link: file_versions.version(link, file, number))
-        if found is None or found.text is None:
+        found = await room.service.database.read(lambda link: VERSIONS.version(link, file, number))
+        if found is None or found.content is None:
             raise web.HTTPNotFound
-        text = found.text
+        text = found.content
     try:
         tried = book.tried(file, book.shipped(file) if text is None else text)
     except ContentError as error:
@@ -169,11 +170,12 @@ async def _page(
     book, language, now = room.service.rulebook, language_of(request), room.service.clock.now()
     shown = book.text(file) if text is None else text
     try:
-        house = book.tried(file, shown)
+        house, read = book.tried(file, shown), shown
     except ContentError:
-        house = book.house
+        house, read = book.house, book.text(file)
     history = await room.service.database.read(lambda link: _history(link, file))
-    written, filled = book.written.get(file), fields or rulebook_forms.fields_of(file, house, shown)
+    written, usual = book.written.get(file), room.service.assigning.usual
+    filled = {"most": str(usual.most)} | (fields or rulebook_forms.fields_of(file, house, read))
     found: list[Change] | None = None if tried is None else rulebook_preview.changes(book.house, tried, now, language)
     return show(
         request,
@@ -196,10 +198,38 @@ async def _page(
         tasks=TASKS[1:],
         natures=[(each, rulebook_preview.nature_words(each, language)) for each in NATURES],
         names={key: words.said(language) for key, words in house.departments.names.items()},
-        own=list(house.calendar.departments),
+        own=[
+            key
+            for key in house.departments.names
+            if any(filled.get(f"own_{key}_{part}") for part in rulebook_forms.OWN)
+        ],
+        usual_giving=usual,
+        giving_rules=[(rule, said(f"rulebook.rule_{rule}", language)) for rule in RULES],
         steps=range(rulebook_forms.STEPS),
         zones=_zones() if file == "calendar.yml" else (),
+        shapes=survey_forms.shapes(read) if file == "surveys.yml" else None,
+        usual=survey_forms.usual,
+        touched=_touched(filled, rulebook_forms.fields_of(file, book.house, book.text(file))),
+        worded=lambda path: survey_preview.part(path, language),
+        asked=[] if tried is None else _asked(room, tried, language),
     )
+
+
+def _asked(room: Room, tried: House, language: Language) -> list[tuple[Language, dict[str, Any]]]:
+    """The surveys that would be others, as customers of each language would get them; the reader's own first."""
+    old, now = room.service.rulebook.house.surveys, room.service.clock.now()
+    spoken = sorted(get_args(Language), key=lambda each: each != language)
+    return [
+        (each, survey_preview.as_asked(room.service, definition, each, now))
+        for key, definition in tried.surveys.definitions.items()
+        if (known := old.get(key)) is None or known.version != definition.version
+        for each in spoken
+    ]
+
+
+def _touched(filled: dict[str, str], held: dict[str, str]) -> set[str]:
+    """The parts of a form (what stands before _ in its fields) that say something else than holds now."""
+    return {name.partition("_")[0] for name, value in filled.items() if value != held.get(name, "")}
 
 
 @cache
@@ -218,7 +248,7 @@ def _rows(fields: dict[str, str]) -> range:
 
 def _history(connection: Connection, file: File) -> list[dict[str, Any]]:
     """The versions of a file, with the names of those who made them."""
-    found = file_versions.history(connection, file)
+    found = VERSIONS.history(connection, file)
     called = names(connection, (each.actor for each in found))
     return [
         {"number": each.number, "kind": each.kind, "by": called.get(each.actor, each.actor), "at": each.at}

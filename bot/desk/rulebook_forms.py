@@ -1,13 +1,14 @@
 """The files that rule the house as forms: fields out of what holds now, and the file's text out of what was filled in.
 
 Only the parts that a form shows are written anew; everything else of a file, its comments too, stays as it was.
+Surveys, of which a form shows words here and there, have `survey_forms`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,12 +16,17 @@ from bot.cases.calendar import WEEKDAYS, Hours
 from bot.cases.calendar_reading import hours_of
 from bot.cases.clocks import House
 from bot.cases.deadlines import TASKS, URGENCIES, Allowance
-from bot.cases.departments import NATURES
-from bot.cases.file_versions import File
+from bot.cases.departments import MOST, NATURES
+from bot.cases.rulebook import File
+from bot.desk import survey_forms
+from bot.takeover.assignment import RULES
 
 Fields = Mapping[str, str]
 STEPS = 3
 """Steps of escalation that the form offers."""
+
+OWN = ("time_zone", *(f"day{day}" for day in range(7)), "holidays", "workdays")
+"""What a department may have otherwise than the house; left empty, it has not."""
 
 ROOM = 2
 """Empty rows for new departments."""
@@ -41,6 +47,8 @@ class Wrong(ValueError):
 
 def fields_of(file: File, house: House, text: str) -> dict[str, str]:
     """What the form shows of a house; `text` is its file, for what is said beside dates."""
+    if file == "surveys.yml":
+        return survey_forms.fields_of(text)
     return {"deadlines.yml": _of_deadlines, "calendar.yml": _of_calendar, "departments.yml": _of_departments}[file](
         house, text
     )
@@ -48,6 +56,8 @@ def fields_of(file: File, house: House, text: str) -> dict[str, str]:
 
 def text_of(file: File, text: str, fields: Fields) -> str:
     """The file's `text` with what was filled in. Raises Wrong."""
+    if file == "surveys.yml":
+        return survey_forms.text_of(text, fields)
     make: Callable[[Fields], dict[str, list[str]]] = {
         "deadlines.yml": _deadlines,
         "calendar.yml": _calendar,
@@ -66,38 +76,81 @@ def _of_calendar(house: House, text: str) -> dict[str, str]:
     found = {f"day{day}": _spans(hours) for day, hours in enumerate(calendar.weekly)}
     found |= {"time_zone": str(calendar.zone)} | {f"say_{each}": "1" for each in calendar.named}
     beside = _beside(text)
-    off = sorted(day for day, hours in calendar.special.items() if not hours)
+    found |= _of_special(calendar.special, beside)
+    for key, own in calendar.departments.items():
+        theirs = {day: hours for day, hours in own.special.items() if calendar.special.get(day) != hours}
+        filled = _of_special(theirs, beside) | {"time_zone": str(own.zone) if own.zone != calendar.zone else ""}
+        if own.weekly != calendar.weekly:
+            filled |= {f"day{day}": _spans(hours) for day, hours in enumerate(own.weekly)}
+        found |= {f"own_{key}_{name}": value for name, value in filled.items()}
+    return found
+
+
+def _of_special(special: Mapping[date, Sequence[Hours]], beside: Mapping[str, str]) -> dict[str, str]:
     lines = []
-    for first, last in _runs(off, beside):
+    for first, last in _runs(sorted(day for day, hours in special.items() if not hours), beside):
         span = f"{first}" if first == last else f"{first}..{last}"
         lines.append(f"{span} {beside.get(str(first), '')}".strip())
-    moved = sorted((day, hours) for day, hours in calendar.special.items() if hours)
+    moved = sorted((day, hours) for day, hours in special.items() if hours)
     days = [f"{day} {_spans(hours)} {beside.get(str(day), '')}".strip() for day, hours in moved]
-    return found | {"holidays": "\n".join(lines), "workdays": "\n".join(days)}
+    return {"holidays": "\n".join(lines), "workdays": "\n".join(days)}
 
 
 def _calendar(fields: Fields) -> dict[str, list[str]]:
-    zone = fields.get("time_zone", "")
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        raise Wrong("bad_zone", zone=zone) from None
-    weekly = [f"  {day}: {_listed(fields.get(f'day{n}', ''), n)}" for n, day in enumerate(WEEKDAYS)]
-    if all(line.endswith("[]") for line in weekly):
+    zone, weekly = _zone(fields.get("time_zone", "")), _weekly(fields)
+    if not weekly:
         raise Wrong("never_open")
-    off = [_holiday(line) for line in _lines(fields.get("holidays", ""))]
-    moved = [_workday(line) for line in _lines(fields.get("workdays", ""))]
-    for day, _ in moved:
-        if any(first <= day <= last for first, last, _ in off):
-            raise Wrong("both", date=day)
+    off, moved = _special(fields)
     said = ", ".join(each for each in ("zh", "en") if f"say_{each}" in fields)
     return {
         "time_zone": [f"time_zone: {zone}"],
         "say_time_zone": [f"say_time_zone: [{said}]"],
         "weekly": ["weekly:", *weekly],
-        "holidays": ["holidays:", *(line for *_, line in off)],
-        "workdays": ["workdays:", *(line for _, line in moved)],
+        "holidays": ["holidays:", *off],
+        "workdays": ["workdays:", *moved],
+        "departments": ["departments:", *_own(fields)],
     }
+
+
+def _own(fields: Fields) -> Iterator[str]:
+    """The departments whose hours are not the house's; of each, what it says."""
+    for name in fields:
+        if not (name.startswith("own_") and name.endswith("_time_zone")):
+            continue
+        key = name.removeprefix("own_").removesuffix("_time_zone")
+        given = {part: fields.get(f"own_{key}_{part}", "") for part in OWN}
+        if not any(given.values()):
+            continue
+        off, moved = _special(given)
+        yield f"  {key if _KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)}:"
+        if given["time_zone"]:
+            yield f"    time_zone: {_zone(given['time_zone'])}"
+        for part, lines in (("weekly", _weekly(given)), ("holidays", off), ("workdays", moved)):
+            if lines:
+                yield f"    {part}:"
+                yield from (f"    {line}" for line in lines)
+
+
+def _zone(name: str) -> str:
+    try:
+        return str(ZoneInfo(name))
+    except (KeyError, ValueError, OSError):
+        raise Wrong("bad_zone", zone=name) from None
+
+
+def _weekly(fields: Fields) -> list[str]:
+    """The week; empty where nobody is ever there."""
+    week = [f"  {day}: {_listed(fields.get(f'day{n}', ''), n)}" for n, day in enumerate(WEEKDAYS)]
+    return [] if all(line.endswith("[]") for line in week) else week
+
+
+def _special(fields: Fields) -> tuple[list[str], list[str]]:
+    off = [_holiday(line) for line in _lines(fields.get("holidays", ""))]
+    moved = [_workday(line) for line in _lines(fields.get("workdays", ""))]
+    for day, _ in moved:
+        if any(first <= day <= last for first, last, _ in off):
+            raise Wrong("both", date=day)
+    return [line for *_, line in off], [line for _, line in moved]
 
 
 def _holiday(line: str) -> tuple[date, date, str]:
@@ -248,6 +301,8 @@ def _of_departments(house: House, text: str) -> dict[str, str]:
     found: dict[str, str] = {"hub": ruled.hub, "coordinator": ruled.coordinator}
     for n, (key, words) in enumerate(ruled.names.items()):
         found |= {f"key{n}": key, f"zh{n}": words.zh, f"en{n}": words.en}
+    if ruled.giving is not None:
+        found |= {"rule": ruled.giving.rule, "most": str(ruled.giving.most)}
     return found | {f"nature_{nature}": department for nature, department in ruled.by_nature.items()}
 
 
@@ -266,11 +321,17 @@ def _departments(fields: Fields) -> dict[str, list[str]]:
         if department not in named:
             raise Wrong("gone", name=name.removeprefix("nature_"), department=department)
     natures = [f"  {nature}: {chosen[f'nature_{nature}']}" for nature in NATURES]
+    giving: list[str] = []
+    if rule := fields.get("rule", ""):
+        if rule not in RULES:
+            raise Wrong("bad_rule")
+        giving = [f"assignment: {{rule: {rule}, most: {_number(fields.get('most', ''), 'bad_most', 1, MOST)}}}"]
     return {
         "departments": ["departments:", *named.values()],
         "natures": ["natures:", *natures],
         "hub": [f"hub: {chosen['hub']}"],
         "coordinator": [f"coordinator: {chosen['coordinator']}"],
+        "assignment": giving,
     }
 
 
@@ -282,9 +343,12 @@ def _lines(text: str) -> list[str]:
 
 
 def _with(text: str, key: str, block: Sequence[str]) -> str:
-    """The text with this block in place of what stands under the top-level `key`; comments inside stay, at its end."""
+    """The text with this block in place of what stands under the top-level `key` (none: without it); comments inside
+    stay, at its end."""
     lines = text.splitlines()
     start = next((n for n, line in enumerate(lines) if re.match(rf"{re.escape(key)}\s*:", line)), None)
+    if start is None and not block:
+        return text
     if start is None:
         return "\n".join([*lines, "", *block]).rstrip() + "\n"
     end = next((n for n in range(start + 1, len(lines)) if _TOP.match(lines[n])), len(lines))

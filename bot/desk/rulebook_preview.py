@@ -14,13 +14,16 @@ from bot.cases.clocks import House
 from bot.cases.deadlines import URGENCIES, Deadlines, promise
 from bot.cases.departments import NATURES, Departments
 from bot.cases.rules import SETTLED
+from bot.desk import survey_preview
 from bot.desk.rules import allowed, escalated, open_hours
 from bot.desk.words import said
+from bot.surveys.definitions import Surveys
+from bot.takeover.assignment import Giving
 from nlu.understanding import Language
 from storage.sets import among
 from storage.tables import canned_replies, case_tasks, cases, staff
 
-MOST = 60
+MOST = 200
 """Changes that are listed."""
 
 
@@ -39,6 +42,7 @@ def changes(old: House, new: House, now: datetime, language: Language) -> list[C
     found += _calendar(old.calendar, new.calendar, language)
     found += _own_hours(old, new, language)
     found += _departments(old.departments, new.departments, language)
+    found += _surveys(old.surveys, new.surveys, language)
     if not found:
         return []
     before, after = (_tried(each, now, language) for each in (old, new))
@@ -166,6 +170,8 @@ def _departments(old: Departments, new: Departments, language: Language) -> list
             if old.by_nature[nature] != new.by_nature[nature]:
                 what = said("rulebook.takes", language, nature=nature_words(nature, language))
                 found[what] = named(ruled, ruled.by_nature[nature])
+        if old.giving != new.giving:
+            found[said("team.rule", language)] = _given(ruled.giving, language)
         if old.hub != new.hub:
             found[said("rulebook.hub", language)] = named(ruled, ruled.hub)
         if old.coordinator != new.coordinator:
@@ -173,6 +179,27 @@ def _departments(old: Departments, new: Departments, language: Language) -> list
         return found
 
     return names + _differing(roles(old), roles(new))
+
+
+def _given(giving: Giving | None, language: Language) -> str:
+    """How waiting conversations are given out."""
+    if giving is None:
+        return said("rulebook.rule_settings", language)
+    return said(f"team.rule_{giving.rule}", language, most=giving.most)
+
+
+def _surveys(old: Surveys, new: Surveys, language: Language) -> list[Change]:
+    """One that is new, or gone, is a change of one line."""
+    before, after = (survey_preview.told(each, language) for each in (old, new))
+    found: list[Change] = []
+    for key in {**before, **after}:
+        if key in before and key in after:
+            whose = f"{key} · " if key else ""
+            found += [Change(whose + each.what, each.old, each.new) for each in _differing(before[key], after[key])]
+        else:
+            told = [next(iter(each[key].values())) if key in each else None for each in (before, after)]
+            found.append(Change(key, *told))
+    return found
 
 
 def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:

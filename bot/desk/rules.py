@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, get_args
+from typing import get_args
 
 from aiohttp import web
 
 from bot.cases.calendar import Calendar, Hours
 from bot.cases.deadlines import TASKS, Allowance
 from bot.cases.departments import NATURES, Departments
-from bot.desk import previews
 from bot.desk.keeping import kept
+from bot.desk.moments import span
 from bot.desk.room import Room
 from bot.desk.sheets import sheet, show
+from bot.desk.survey_preview import as_asked
 from bot.desk.table import routes
 from bot.desk.words import language_of, said
-from bot.loop.question import worded
-from bot.service import Service
 from bot.settings import ASSISTANT
 from bot.staff.sessions import Member
-from bot.surveys import rules
-from bot.surveys.definitions import RATING, Definition
-from bot.surveys.state import Answer
 from nlu.understanding import Language, Urgency
 
 HOLIDAYS = 20
 """Special days that are shown, from today on."""
 
 _SHOWN = (
-    *("company", "time_zone", "language", "public_url", "assignment", "agent_load", "agent_patience_minutes"),
+    *("company", "time_zone", "language", "public_url", "agent_patience_minutes"),
     *("attachment_limit", "attachments_a_day"),
 )
 
@@ -76,8 +72,9 @@ async def house(request: web.Request, room: Room, member: Member) -> web.StreamR
             if key in calendar.departments
         ],
         zone=str(calendar.zone),
+        giving=service.assigning.giving,
         houses=_houses(content.departments, language),
-        surveys=[_survey(service, each, language, now) for each in content.surveys.definitions.values()],
+        surveys=[as_asked(service, each, language, now) for each in content.surveys.definitions.values()],
         settings=[(f"EARFUL_{name.upper()}", _shown(getattr(settings, name))) for name in _SHOWN],
     )
 
@@ -105,23 +102,14 @@ def _shown(value: object) -> str:
 def allowed(allowance: Allowance, language: Language) -> str:
     """How long something may take, in words."""
     counted = said(f"counted.{allowance.counted}", language)
-    return f"{_span(allowance.within, language)} · {counted}"
+    return f"{span(allowance.within, language)} · {counted}"
 
 
 def escalated(role: str, after: timedelta, language: Language) -> str:
     """Who is told of what is late, and when."""
     if not after:
         return said("house.escalated_at_once", language, role=role)
-    return said("house.escalated", language, role=role, after=_span(after, language))
-
-
-def _span(length: timedelta, language: Language) -> str:
-    hours = length.total_seconds() / 3_600
-    if hours >= 48 and hours % 24 == 0:
-        return said("time.days", language, count=int(hours // 24))
-    if hours >= 1:
-        return said("time.hours", language, count=f"{hours:g}")
-    return said("time.minutes", language, count=f"{hours * 60:g}")
+    return said("house.escalated", language, role=role, after=span(after, language))
 
 
 def _week(calendar: Calendar, language: Language) -> list[tuple[str, str]]:
@@ -141,41 +129,3 @@ def _special(calendar: Calendar, now: datetime, language: Language) -> list[tupl
         (f"{day:%Y-%m-%d} {said(f'day.{day.weekday()}', language)}", open_hours(calendar.special[day]))
         for day in coming
     ]
-
-
-def _survey(service: Service, definition: Definition, language: Language, now: datetime) -> dict[str, Any]:
-    """Its question as each channel puts it, and what follows the lowest and the highest answer."""
-    state = rules.begin(definition, now)
-    first = rules.step(definition, state, language)
-    link = f"{service.settings.address}/r/…"
-    channels: list[dict[str, Any]] = []
-    for channel, can in previews.channels().items():
-        if first is None:
-            continue  # it asks nothing by itself
-        text, options = worded(definition, first, language, can, service.content.notices, link)
-        found = previews.bubbles(text, [each.title for each in options], can)
-        channels.append(
-            {"channel": channel, "bubbles": found, "set_up": any(channel == c for c, _ in service.adapters)}
-        )
-    return {
-        "key": definition.key,
-        "trigger": definition.trigger,
-        "channels": channels,
-        "after": [
-            {"answer": definition.scale.labels[value].said(language), "next": _next(definition, value, language, now)}
-            for value in (min(definition.scale.values), max(definition.scale.values))
-        ],
-    }
-
-
-def _next(definition: Definition, value: int, language: Language, now: datetime) -> list[str]:
-    """What is said and asked after this rating."""
-    given = Answer(RATING, str(value))
-    outcome = rules.answer(definition, rules.begin(definition, now), given, now + timedelta(minutes=1), language)
-    asked = outcome.step
-    found = [
-        outcome.thanks or "" if not asked else "",
-        asked.text if asked else "",
-        " / ".join(each.title for each in asked.options) if asked else "",
-    ]
-    return [each for each in found if each]

@@ -58,8 +58,8 @@ async def team(request: web.Request, room: Room, member: Member) -> web.StreamRe
         member,
         "team",
         live=10,
-        rule=settings.assignment,
-        most=settings.agent_load,
+        giving=room.service.assigning.giving,
+        changes=member.role == "admin",
         patience=settings.agent_patience_minutes,
         **found,
     )

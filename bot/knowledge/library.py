@@ -12,19 +12,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
-from sqlalchemy import Connection
-
-from bot.knowledge import versions
 from bot.knowledge.entries import Entry, articles
 from bot.knowledge.index import CERTAIN, Article, Found, Index
 from bot.knowledge.service import keep
-from bot.knowledge.versions import Stamp, Version
+from bot.knowledge.versions import VERSIONS, Version
 from nlu.retrieval import Entry as Indexed
 from nlu.retrieval import Hit
 from nlu.understanding import Language
 from storage.database import Database
-
-_NONE: Stamp = (0, 0)
+from storage.versions import NONE
 
 
 class Closer(Protocol):
@@ -49,7 +45,7 @@ class Library:
         self._versions: Mapping[str, Version] = {}
         self._articles = articles(self._entries.values())
         self._index = index or Index(self._articles)
-        self._stamp = _NONE
+        self._stamp = NONE
         self._following = asyncio.Lock()
         self._closer: Closer | None = None
 
@@ -101,20 +97,15 @@ class Library:
     async def follow(self, database: Database) -> bool:
         """Take in what was changed since the last look; whether anything was. One small statement where nothing was."""
         async with self._following:
-
-            def work(connection: Connection) -> tuple[Stamp, Sequence[Version]]:
-                seen = versions.stamp(connection)
-                return seen, versions.current(connection) if seen != self._stamp else ()
-
-            seen, found = await database.read(work)
+            seen, found = await VERSIONS.news(database, self._stamp)
             if seen == self._stamp:
                 return False
             entries = dict(self._shipped)
             for version in found:
                 if version.kind == "removed":
                     entries.pop(version.key, None)
-                elif version.kind == "written" and version.entry is not None:
-                    entries[version.key] = version.entry
+                elif version.kind == "written" and version.content is not None:
+                    entries[version.key] = version.content
             listed = articles(entries.values())
             # A thousand phrasings take a tenth of a second, in which conversations go on.
             index = await asyncio.to_thread(Index, listed)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 
 from bot.clock import Clock
-from bot.knowledge import versions
 from bot.knowledge.entries import Entry, articles
 from bot.knowledge.index import Article
-from bot.knowledge.versions import Kind, Overtaken, Version
+from bot.knowledge.versions import VERSIONS, Kind, Version
 from storage.database import Database
-from storage.tables import audit, knowledge
+from storage.tables import knowledge
 
 Votes = dict[tuple[str, str], tuple[int, int]]
 """How many found an article helpful, and how many did not, by key and language."""
@@ -53,21 +50,10 @@ async def change(
 ) -> Version:
     """A new version of the entry `key`, by whoever saw its version `seen` (0: none), in the audit with who made it.
     Raises Overtaken where somebody else was faster."""
-    now = clock.now()
-
-    def work(connection: Connection) -> Version:
-        made = versions.add(connection, key, seen, kind, entry, actor, now)
-        if entry is not None:
-            put(connection, articles([entry]), now)
-        values: dict[str, Any] = {"at": now, "actor": actor[:60], "subject": f"knowledge:{key}"[:100]}
-        values |= {"action": f"knowledge_{kind}", "detail": {"number": made.number}}
-        connection.execute(audit.insert().values(values))
-        return made
-
-    try:
-        return await database.write(work)
-    except IntegrityError:
-        raise Overtaken(key) from None  # written twice at the very same moment
+    now, listed = clock.now(), [] if entry is None else articles([entry])
+    return await VERSIONS.change(
+        database, key, seen, kind, entry, actor=actor, now=now, also=lambda connection: put(connection, listed, now)
+    )
 
 
 def votes(connection: Connection) -> Votes:

@@ -42,11 +42,15 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    surveys: Surveys
     desk: Desk
     links: Links
     notices: Notices
     rating_reader: Callable[[str, int | None], float | None]
+
+    @property
+    def surveys(self) -> Surveys:
+        """What customers are asked now."""
+        return self.desk.surveys
 
     @property
     def after(self) -> Consequences:

@@ -1,4 +1,4 @@
-"""Gives waiting conversations to agents who are at their desks, by the rule that the operator chose."""
+"""Gives waiting conversations to agents who are at their desks, by the rule that the house chose."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
+from bot.cases.clocks import House
 from bot.loop.people import NoConversation, People, Refused
 from bot.loop.turn import Turns
 from bot.staff.presence import HERE
-from bot.takeover.assignment import Candidate, Rule, choose
+from bot.takeover.assignment import Candidate, Giving, choose
 from bot.takeover.rules import Agent
 from storage.database import Conflict, Database
 from storage.sets import among, other_than
@@ -22,30 +23,36 @@ AT_ONCE = 50
 
 @dataclass(slots=True)
 class Assigning:
-    """`most` conversations an agent is given. Nobody is given back at once what was just taken from them: a customer
-    who waited in vain goes to somebody else."""
+    """`usual` is how they are given out where the house does not say it. Nobody is given back at once what was just
+    taken from them: a customer who waited in vain goes to somebody else."""
 
     database: Database
     turns: Turns
     people: People
-    rule: Rule
-    most: int
+    house: House
+    usual: Giving
     _turn: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _served: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def giving(self) -> Giving:
+        """How they are given out now."""
+        return self.house.departments.giving or self.usual
+
     async def look(self) -> int:
         """Give out what waits, in the order of the queue, as far as there is anybody to take it; how many."""
-        if self.rule == "off":
+        giving = self.giving
+        if giving.rule == "off":
             return 0
-        waiting, here = await self.database.read(self._look)
+        waiting, here = await self.database.read(lambda connection: self._look(connection, giving.most))
         given = 0
         for talk in waiting:
             left = {talk.agent} if talk.event in ("left_waiting", "requeued", "passed_on") else set()
             last = talk.agent if not left else None
             chosen = choose(
-                self.rule,
+                giving.rule,
                 list(here.values()),
-                most=self.most,
+                most=giving.most,
                 department=talk.department,
                 last=last,
                 refused={each for each in left if each is not None},
@@ -61,7 +68,7 @@ class Assigning:
             here[chosen] = replace(here[chosen], load=here[chosen].load + 1, served=self._served[chosen])
         return given
 
-    def _look(self, connection: Connection) -> tuple[list[Any], dict[int, Candidate]]:
+    def _look(self, connection: Connection, most: int) -> tuple[list[Any], dict[int, Candidate]]:
         talks = conversations.c
         of = messages.c.conversation_id == talks.id
         agent = select(messages.c.staff_id).where(of, messages.c.staff_id.is_not(None))
@@ -81,7 +88,7 @@ class Assigning:
             for row in connection.execute(seen)
         }
         # A department with nobody to spare must not fill the page: those who wait behind it can be served.
-        free = {each.department for each in here.values() if each.load < self.most}
+        free = {each.department for each in here.values() if each.load < most}
         if not free:
             return [], here
         waiting = (

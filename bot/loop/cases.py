@@ -18,6 +18,7 @@ from bot.links import Links
 from bot.loop import joining
 from bot.loop.case_moves import IllegalMove, go_on, move, page, state_now, told, values_now
 from bot.loop.effects import Effects
+from bot.surveys.definitions import Surveys
 from nlu.understanding import Language, Nature, Urgency
 from storage import tables
 from storage.changes import Insert
@@ -28,7 +29,7 @@ TITLE_LIMIT = sameness.CUT
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What opening a case needs to know of the house: its departments, deadlines and hours."""
+    """What a turn needs to know of the house: its departments, deadlines, hours and surveys."""
 
     house: House
     links: Links
@@ -44,6 +45,10 @@ class Desk:
     @property
     def calendar(self) -> Calendar:
         return self.house.calendar
+
+    @property
+    def surveys(self) -> Surveys:
+        return self.house.surveys
 
     def promise(self, urgency: Urgency, now: datetime, language: Language) -> str:
         """By when somebody will answer, in words: the deadline that is kept."""

@@ -17,7 +17,6 @@ from bot.loop.effects import HIGH_VALUE, Effects, Kind, Option
 from bot.loop.entering import rated_unasked
 from bot.loop.notices import Notices
 from bot.loop.state import LaneState
-from bot.surveys.definitions import Surveys
 from bot.surveys.scales import nearest
 from bot.takeover import rules as takeover
 from bot.takeover.rules import Ownership
@@ -58,7 +57,6 @@ class Talking:
     engine: Talks
     answers: Answers
     desk: Desk
-    surveys: Surveys
     notices: Notices
     company: str
     _hours: dict[tuple[Language, int], dict[str, Any]] = field(default_factory=dict)
@@ -281,7 +279,7 @@ class Talking:
         effects.mark_heard(unanswered=True)
 
     def _volunteered(self, effects: Effects, body: dict[str, Any], understood: Understanding, at: datetime) -> None:
-        definition = self.surveys.for_trigger("volunteered")
+        definition = self.desk.surveys.for_trigger("volunteered")
         if definition is None:
             return
         rated = float(body["score"])

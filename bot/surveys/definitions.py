@@ -133,9 +133,9 @@ class Definition:
     """One survey. `version` is a digest of all of it: an open survey is finished on the version it began with.
 
     `touchpoints`, `segments` empty: those that no other definition of the same trigger names. `sample`: percent of
-    the occasions that are asked about. `channels`: asked there first, in this order. `every`: the period of a scheduled
-    survey. `per_day`: sent at most. `min_messages`: a resolved conversation in which the customer wrote fewer is
-    trivial. `anonymous`: nobody is shown who answered. `max_questions` counts the rating.
+    the occasions that are asked about, 0: none. `channels`: asked there first, in this order. `every`: the period of a
+    scheduled survey. `per_day`: sent at most. `min_messages`: a resolved conversation in which the customer wrote fewer
+    is trivial. `anonymous`: nobody is shown who answered. `max_questions` counts the rating.
     `not_answers` are whole messages, normalised, that are never an answer ("thanks", "a person please").
     """
 

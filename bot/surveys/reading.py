@@ -66,9 +66,9 @@ _PHRASES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def load(path: Path) -> Surveys:
-    """The surveys of a file. Raises ContentError with every problem found."""
-    sheet = Sheet(path)
+def load(path: Path, text: str | None = None) -> Surveys:
+    """The surveys of a file, or of the `text` that it would hold. Raises ContentError with every problem found."""
+    sheet = Sheet(path, text)
     definitions: dict[str, Definition] = {}
     with sheet.part():
         top = sheet.mapping(sheet.root, "surveys.yml", needs=_TOP)
@@ -186,7 +186,7 @@ def _definition(
         trigger=trigger,
         touchpoints=touchpoints,
         segments=texts("segments", "a segment"),
-        sample=number("sample_percent", 100, 1, 100),
+        sample=number("sample_percent", 100, 0, 100),
         channels=texts("channels", "a channel"),
         every=every,
         scale=scales[name],

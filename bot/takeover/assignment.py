@@ -14,6 +14,14 @@ RULES: tuple[Rule, ...] = get_args(Rule)
 
 
 @dataclass(frozen=True, slots=True)
+class Giving:
+    """How waiting conversations are given out: by `rule`, at most so many to one agent."""
+
+    rule: Rule
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """Somebody at their desk. `load` is how many conversations they have, `served` when they were last given one: any
     number that grows."""

@@ -19,7 +19,7 @@ ended.tell = signedOut;
 
 // What is not needed at once comes when it is.
 let offering = null;
-const offers = async () => { offering ||= (await import("./offers.js")).makeOffers(composer, () => state.talk); return offering; };
+const offers = async () => { const { makeOffers } = await import("./offers.js"); return (offering ||= makeOffers(composer, () => state.talk)); };
 let stir = () => {};
 let first = () => { // once the list stands there
   first = () => {};

@@ -8,7 +8,7 @@ import { company, me, t } from "./words.js";
 document.head.append(h("link", { rel: "stylesheet", href: "/desk/static/dialogs.css" }));
 const MOST = 8;
 const ready = new Map(); // by language
-let people = null;
+let team = { at: -Infinity };
 
 /** Offers for `composer`; `talk()` is what is open. `typed(field, noting)`, `choose(event)`, `all()`, `ask()`. */
 export function makeOffers(composer, talk) {
@@ -52,7 +52,7 @@ export function makeOffers(composer, talk) {
         if (!field.value.slice(0, field.selectionStart).endsWith(`/${command[1]}`)) return;
         show(list.filter((each) => each.name.toLowerCase().startsWith(`/${word}`) || each.title.toLowerCase().includes(word)), field.selectionStart - command[1].length - 1);
       } else if (called) {
-        people ||= (await get("team")).people;
+        const people = await colleagues();
         if (field.value.slice(0, field.selectionStart) !== before) return; // what was typed since asks for itself
         const word = called[1].toLowerCase();
         const list = people.filter((each) => each.id !== me.id && each.name.toLowerCase().startsWith(word) && each.name.length > called[1].length);
@@ -97,6 +97,18 @@ export function makeOffers(composer, talk) {
       words.select();
     },
   };
+}
+
+/** Who works here, and who is here: asked once for all that is typed within a minute. */
+async function colleagues() {
+  if (Date.now() - team.at > 60000) team = { at: Date.now(), people: get("team").then(({ people }) => people) };
+  const asked = team;
+  try {
+    return await asked.people;
+  } catch (error) {
+    if (team === asked) team = { at: -Infinity };
+    throw error;
+  }
 }
 
 /** The ready replies for a conversation, filled in; those of its department first. */
