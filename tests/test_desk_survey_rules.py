@@ -139,6 +139,7 @@ WRONG = [
     ({"s0_w2_en": "A button of far too many letters"}, "Keep it to 20"),
     ({"s5_cooldown": "-1"}, "cooldown_days"),
     ({"as": "text", "text": TEXT.replace("scale: effort", "scale: efforts")}, "surveys.yml:233: "),
+    ({"as": "text", "text": TEXT.replace("attitude: {zh: 态度不好", "rude: {zh: 态度不好")}, "indicators.yml:39: "),
     ({"as": "text", "text": TEXT[: TEXT.index("  # After self-service")]}, "indicators.yml:"),
     ({"as": "text", "text": "surveys: [1]"}, "lacks 'phrases'"),
 ]

@@ -142,6 +142,19 @@ async def test_what_is_sampled_out_says_so(place: Place) -> None:
     assert place.sent("sms") == []
 
 
+async def test_a_survey_that_is_switched_off_goes_to_nobody_any_more(place: Place) -> None:
+    """Nor to those for whom it was planned already."""
+    asking(place, replace(POST_SERVICE, delay=timedelta(hours=1)))
+    assert (await post(place, episode()))["state"] == "planned"
+    asking(place, replace(POST_SERVICE, sample=0))
+    place.clock.advance(timedelta(hours=2))
+    await place.service.settle()
+    assert [(row["state"], row["reason"]) for row in await place.rows(tables.surveys)] == [
+        ("suppressed", "sampled_out")
+    ]
+    assert place.sent("sms") == []
+
+
 async def test_the_quota_of_a_day_is_kept_and_a_new_day_has_its_own(place: Place) -> None:
     """The day is the office's; what is planned for tomorrow counts for tomorrow."""
     asking(place, replace(POST_SERVICE, per_day=2))

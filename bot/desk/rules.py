@@ -96,7 +96,7 @@ def _houses(departments: Departments, language: Language) -> list[tuple[str, str
 
 
 def _shown(value: object) -> str:
-    return "–" if value == "" else str(value)
+    return "–" if value == "" else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def allowed(allowance: Allowance, language: Language) -> str:

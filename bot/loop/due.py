@@ -55,5 +55,7 @@ def _still(asking: Asking, effects: Effects, survey: Survey) -> Definition | str
     definition = asking.surveys.get(survey.definition)
     if definition is None:
         return "no_definition"
+    if not definition.sample:
+        return "sampled_out"  # switched off since
     decision = selection.reached(definition, [reach_of(address, effects.capabilities)], now)
     return decision.reason if isinstance(decision, Suppressed) else definition
