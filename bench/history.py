@@ -288,11 +288,10 @@ async def _settled(database: Database) -> int:
         if connection.dialect.name != "postgresql":
             return 0
         for table in tables.metadata.sorted_tables:
-            if "id" in table.c and table.c.id.autoincrement is True:
+            sequence = text(f"select pg_get_serial_sequence('{table.name}', 'id')")
+            if "id" in table.c and (named := connection.execute(sequence).scalar()):
                 highest = f"(select coalesce(max(id), 0) + 1 from {table.name})"
-                connection.execute(
-                    text(f"select setval(pg_get_serial_sequence('{table.name}', 'id'), {highest}, false)")
-                )
+                connection.execute(text(f"select setval('{named}', {highest}, false)"))
         connection.execute(text("analyze"))
         return int(connection.execute(text("select pg_database_size(current_database())")).scalar_one())
 
