@@ -14,11 +14,15 @@ import structlog
 _SECRETS = re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,}|(?<=Bearer )\S+|(?<=/[rcf]/)[\w-]{20,}")
 
 
+_ROWS = re.compile(r"^(DETAIL: ).*", re.MULTILINE)
+"""PostgreSQL's words on an error, which repeat the row."""
+
+
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Cut what looks like a secret out of every value, also of a formatted traceback."""
+    """Cut what looks like a secret, or may be what people wrote, out of every value, also of a formatted traceback."""
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = _SECRETS.sub("[redacted]", value)
+            event[name] = _ROWS.sub(r"\1[redacted]", _SECRETS.sub("[redacted]", value))
     return event
 
 

@@ -31,7 +31,8 @@ def changed(connection: Connection, sql: str, values: Values) -> int:
 
 
 def many(connection: Connection, sql: str, values: Sequence[Values]) -> None:
-    """A statement, once for each."""
+    """A statement, once for each. Whoever cancels a large one while the server is slow to take it waits until it has:
+    asyncpg goes on."""
     if len(values) == 1:
         _executed(connection, sql, "execute", *values[0])
     else:
@@ -53,6 +54,7 @@ def as_sqlalchemy(error: Exception, sql: str, *, closed: bool) -> DBAPIError:
         kind = IntegrityError
     elif isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         kind = InterfaceError
+    error.detail = None  # type: ignore[attr-defined] # it repeats what people wrote, and errors are logged
     return kind(sql, None, error, hide_parameters=True, connection_invalidated=closed)
 
 

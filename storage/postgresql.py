@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from storage.database import Database, T, Work, is_busy, is_outage
 
 POOL = 16
 """Connections that a process has at most; those that nobody uses stay open."""
-CONNECTS_WITHIN, ANSWERS_WITHIN = 5.0, 30.0
+CONNECTS_WITHIN, ANSWERS_WITHIN, CLOSES_WITHIN = 5.0, 30.0, 2.0
 """Seconds. Without a limit a connection whose other end vanished is waited for until the system gives it up."""
 RESTED = 1.0
 """Seconds. One that worked a moment ago needs no ping; one that rested longer may be to a server that is gone."""
@@ -35,52 +35,38 @@ class PostgreSQL(Database):
 
     def __init__(self, url: str) -> None:
         self.url = url
-        # Each statement sees what is committed, in a transaction or out of one: without, a read is two trips less.
-        self._engine = _engine(url, ANSWERS_WITHIN).execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = _engine(url, ANSWERS_WITHIN)
         self._places = asyncio.Semaphore(POOL)
         self._resting: list[_Kept] = []
         self._broken = -math.inf
+        self._closed = False
 
     async def write(self, work: Work[T]) -> T:
-        for attempt in range(RETRIES):
-            try:
-                async with self._borrowed() as kept:
-                    return await kept.transacted(work)
-            except DBAPIError as error:
-                if attempt == RETRIES - 1 or not is_busy(error):
-                    raise
-        raise AssertionError("unreachable")
+        async def once() -> T:
+            async with self._borrowed() as kept:
+                return await kept.transacted(work)
+
+        return await _again(once)
 
     async def read(self, work: Work[T]) -> T:
         async with self._borrowed() as kept:
             return await kept.connection.run_sync(work)
 
     async def write_slowly(self, work: Work[T]) -> T:
-        engine = _engine(self.url, None)
-        try:
-            for attempt in range(RETRIES):
-                try:
-                    async with engine.begin() as connection:
-                        return await connection.run_sync(work)
-                except DBAPIError as error:
-                    if attempt == RETRIES - 1 or not is_busy(error):
-                        raise
-            raise AssertionError("unreachable")
-        finally:
-            await engine.dispose()
+        async def once() -> T:
+            async with _apart(self.url) as kept:
+                return await kept.transacted(work)
+
+        return await _again(once)
 
     async def snapshot(self, work: Work[T]) -> T:
-        engine = _engine(self.url, None)
-        try:
-            async with engine.connect() as connection:
-                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                return await connection.run_sync(work)
-        finally:
-            await engine.dispose()
+        async with _apart(self.url) as kept:
+            return await kept.transacted(work, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     async def close(self) -> None:
-        while self._resting:
-            await self._resting.pop().connection.close()
+        self._closed = True
+        resting, self._resting = self._resting, []
+        await asyncio.gather(*(kept.drop() for kept in resting))
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -99,10 +85,10 @@ class PostgreSQL(Database):
                 yield kept
                 whole = True
             except Exception as error:
-                whole = not is_outage(error)
+                whole = is_busy(error) or not is_outage(error)
                 raise
             finally:
-                if whole and kept.idle:
+                if whole and kept.idle and not self._closed:
                     kept.since = time.monotonic()
                     self._resting.append(kept)
                 else:
@@ -112,14 +98,20 @@ class PostgreSQL(Database):
             self._places.release()
 
     async def _connected(self) -> _Kept:
-        """The last one that was used, if it still works; else a new one."""
+        """The last one that was used, if it still works; else a new one. Where one does not answer, those that rested
+        longer are not asked."""
         while self._resting:
             kept = self._resting.pop()
-            if (kept.since > self._broken and time.monotonic() - kept.since < RESTED) or await kept.answers():
-                return kept
-            await kept.drop()
-        connection = await self._engine.connect()
-        return _Kept(connection, (await connection.get_raw_connection()).driver_connection)
+            fresh = kept.since > self._broken and time.monotonic() - kept.since < RESTED
+            try:
+                if kept.idle and (fresh or await kept.answers()):
+                    return kept
+            except BaseException:
+                await kept.drop()
+                raise
+            silent, self._resting = [kept, *self._resting], []
+            await asyncio.gather(*(each.drop() for each in silent))
+        return await _connect(self._engine)
 
 
 @dataclass(slots=True)
@@ -134,13 +126,13 @@ class _Kept:
     def idle(self) -> bool:
         return not self.driver.is_closed() and not self.driver.is_in_transaction()
 
-    async def transacted(self, work: Work[T]) -> T:
-        await self._say("BEGIN")
+    async def transacted(self, work: Work[T], begin: str = "BEGIN") -> T:
+        await self._say(begin)
         try:
             found = await self.connection.run_sync(work)
         except Exception:
             with suppress(Exception):  # one that cannot is not used again
-                await self.driver.execute("ROLLBACK")
+                await self.driver.execute("ROLLBACK", timeout=CONNECTS_WITHIN)
             raise
         if await self._say("COMMIT") != "COMMIT":
             raise RuntimeError("a statement of this unit of work failed, and it went on as if it had not")
@@ -148,16 +140,21 @@ class _Kept:
 
     async def answers(self) -> bool:
         try:
-            await self.driver.execute("select 1")
+            await self.driver.execute("select 1", timeout=CONNECTS_WITHIN)
         except (*ERRORS, OSError):
             return False
         return True
 
     async def drop(self) -> None:
-        self.driver.terminate()
-        with suppress(Exception):
-            await self.connection.invalidate()
-            await self.connection.close()
+        """Close it; a statement under way is cancelled at the server first, or it would go on there with its locks."""
+        try:
+            with suppress(Exception):
+                await asyncio.shield(self.driver.close(timeout=CLOSES_WITHIN))
+        finally:
+            self.driver.terminate()
+            with suppress(Exception):
+                await self.connection.invalidate()
+                await self.connection.close()
 
     async def _say(self, sql: str) -> str:
         try:
@@ -167,9 +164,43 @@ class _Kept:
         return said
 
 
+async def _again(once: Callable[[], Awaitable[T]]) -> T:
+    for attempt in range(RETRIES):
+        try:
+            return await once()
+        except DBAPIError as error:
+            # A statement that was prepared before an upgrade changed its table is prepared again for the next try.
+            outdated = getattr(error.orig, "sqlstate", None) == "0A000"
+            if attempt == RETRIES - 1 or not (outdated or is_busy(error)):
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _connect(engine: AsyncEngine) -> _Kept:
+    connection = await engine.connect()
+    return _Kept(connection, (await connection.get_raw_connection()).driver_connection)
+
+
+@asynccontextmanager
+async def _apart(url: str) -> AsyncIterator[_Kept]:
+    """A connection for one piece of work that may take long."""
+    engine = _engine(url, None)
+    try:
+        kept = await _connect(engine)
+        try:
+            yield kept
+        finally:
+            await kept.drop()
+    finally:
+        await engine.dispose()
+
+
 def _engine(url: str, answers_within: float | None) -> AsyncEngine:
+    # Each statement sees what is committed, in a transaction or out of one: without, a read is two trips less.
+    limits = {} if answers_within is None else {"statement_timeout": str(round(1000 * answers_within))}
     return create_async_engine(
         url,
+        isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
         query_cache_size=1500,
         hide_parameters=True,  # what people wrote must not stand in a log
@@ -183,6 +214,7 @@ def _engine(url: str, answers_within: float | None) -> AsyncEngine:
                 "idle_in_transaction_session_timeout": "10000",
                 "lock_timeout": "2000",
                 "application_name": "earful",
+                **limits,
             },
         },
     )

@@ -4,7 +4,8 @@ SQLAlchemy's, as they would."""
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,18 +16,21 @@ Values = tuple[Any, ...]
 
 def rows(connection: Connection, sql: str, values: Values) -> Sequence[Sequence[Any]]:
     """What a statement gives."""
-    found: list[Sequence[Any]] = _executed(connection, sql, values).fetchall()
+    with _errors(connection, sql):
+        found: list[Sequence[Any]] = _driver(connection).execute(sql, values).fetchall()
     return found
 
 
 def changed(connection: Connection, sql: str, values: Values) -> int:
     """How many rows a statement changed."""
-    return _executed(connection, sql, values).rowcount
+    with _errors(connection, sql):
+        return int(_driver(connection).execute(sql, values).rowcount)
 
 
 def many(connection: Connection, sql: str, values: Sequence[Values]) -> None:
     """A statement, once for each."""
-    _executed(connection, sql, values, many=True)
+    with _errors(connection, sql):
+        _driver(connection).executemany(sql, values)
 
 
 def told(connection: Connection, sql: str, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
@@ -34,12 +38,15 @@ def told(connection: Connection, sql: str, values: Sequence[Values]) -> Sequence
     return [row for each in values for row in rows(connection, sql, each)]
 
 
-def _executed(connection: Connection, sql: str, values: Any, *, many: bool = False) -> sqlite3.Cursor:
-    driver: Any = connection.connection.driver_connection
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+@contextmanager
+def _errors(connection: Connection, sql: str) -> Iterator[None]:
     try:
-        cursor: sqlite3.Cursor = driver.executemany(sql, values) if many else driver.execute(sql, values)
+        yield
     except sqlite3.Error as error:
         raise DBAPIError.instance(
             sql, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
         ) from error
-    return cursor

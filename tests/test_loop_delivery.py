@@ -456,3 +456,32 @@ def test_a_split_text_loses_nothing_but_white_space_at_the_cuts(text: str, limit
     parts = list(split(text, limit, in_bytes=in_bytes))
     assert all((len(part.encode()) if in_bytes else len(part)) <= limit for part in parts)
     assert "".join("".join(parts).split()) == "".join(text.split())
+
+
+async def test_clocks_that_differ_a_little_neither_shorten_a_hold_nor_a_pause(database: Database) -> None:
+    """The gateway's is ahead by a second: what its agents hold is held, and what failed waits before it is tried."""
+    rig = Rig(database)
+    rig.adapter.fault = lambda _: Unavailable("down")
+    rig.clock.advance(timedelta(seconds=30))
+    await rig.hear("x")
+    await rig.turns.settle()
+    await rig.hear("held", thread="other")
+    await rig.turns.settle()
+    row = tables.outbox
+    hold = update(row).where(row.c.address == "other").values(not_before=rig.clock.now() + timedelta(seconds=5))
+    await database.write(lambda connection: connection.execute(hold))
+    rig.clock.advance(timedelta(seconds=-1))
+    await rig.delivery.sweep()
+    await rig.delivery.settle()
+    tried = await database.read(
+        lambda connection: dict(connection.execute(select(row.c.address, row.c.attempts)).all())
+    )
+    assert tried == {"t": 0, "other": 0}
+    rig.clock.advance(timedelta(seconds=2))
+    for _ in range(3):
+        await rig.delivery.sweep()
+        await rig.delivery.settle()
+    tried = await database.read(
+        lambda connection: dict(connection.execute(select(row.c.address, row.c.attempts)).all())
+    )
+    assert tried == {"t": 1, "other": 0}

@@ -20,6 +20,7 @@ from storage.changes import Guard, Insert, Later, Update, apply
 from storage.clock import database_now
 from storage.database import Conflict, Database, SQLite, is_outage, open_database
 from storage.months import ALONE, LOOSE
+from storage.prepared import insert_told
 from storage.records import Contact, Conversation, Deadline
 from storage.schema import _LOCK, HEAD, NewerSchema, upgrade, upgrade_to
 from storage.sets import PARTITIONED
@@ -469,3 +470,17 @@ def test_sqlites_own_default_would_lose_updates(tmp_path: Any) -> None:
         two.commit()
     with engine.connect() as connection:
         assert connection.exec_driver_sql("select v from n").scalar_one() == 1
+
+
+async def test_ids_are_told_in_the_order_of_the_rows(database: Database) -> None:
+    """One of many as well as many, in one trip."""
+    names = [f"n{number}" for number in range(70)]
+
+    def work(connection: Connection) -> list[int]:
+        told = insert_told(tables.contacts, ("name", "created_at"), connection.dialect)
+        rows = [{"name": name, "created_at": NOW} for name in names]
+        return [*told.told(connection, rows[:1]), *told.told(connection, rows[1:])]
+
+    ids = await database.write(work)
+    found = await database.read(lambda c: dict(c.execute(select(tables.contacts.c.id, tables.contacts.c.name)).all()))
+    assert [found[each] for each in ids] == names

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -11,8 +13,8 @@ from conftest import new_database
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from storage import postgresql
-from storage.database import Conflict, Work, is_outage, open_database
+from storage import asyncpg_driver, postgresql
+from storage.database import Conflict, Work, is_busy, is_outage, open_database
 from storage.postgresql import PostgreSQL
 
 PLACES = 3
@@ -82,23 +84,108 @@ async def test_what_failed_unseen_is_not_called_written(database: PostgreSQL) ->
     assert await numbers(database) == [4]
 
 
-async def test_who_is_cancelled_leaves_no_transaction_behind(database: PostgreSQL) -> None:
-    """Neither a lock, nor a connection in the midst of a statement, nor one place fewer."""
+@pytest.mark.parametrize("straight", [False, True], ids=["through SQLAlchemy", "straight"])
+async def test_who_is_cancelled_leaves_nothing_behind(database: PostgreSQL, straight: bool) -> None:
+    """Neither a lock, nor a statement that goes on at the server, nor one place fewer."""
     for _ in range(2 * PLACES):
         begun = asyncio.Event()
-        task = asyncio.create_task(database.write(lambda connection, begun=begun: slow(connection, begun)))  # type: ignore[misc]
+        task = asyncio.create_task(database.write(lambda c, begun=begun: slow(c, begun, straight)))  # type: ignore[misc]
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    await asyncio.gather(*(database.write(put(number)) for number in range(10)))
-    assert await numbers(database) == list(range(10))
+    await asyncio.gather(*(database.write(put(number)) for number in (*range(10), 50)))
+    assert await numbers(database) == [*range(10), 50]
+    going = text("select count(*) from pg_stat_activity where query like '%pg_sleep(60)' and state = 'active'")
+    assert await database.read(lambda c: c.execute(going).scalar_one()) == 0
 
 
-def slow(connection: Connection, begun: asyncio.Event) -> None:
+async def test_a_cancelled_look_whether_a_connection_works_closes_it(
+    database: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Probes have a time limit of their own: each of them would leave one open."""
+    monkeypatch.setattr(postgresql, "RESTED", 0.0)
+    [kept] = database._resting
+    kept.driver = _Silent(kept.driver)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await backend(database)
+    assert kept.driver.is_closed()
+    assert await numbers(database) == []
+
+
+class _Silent:
+    """A driver's connection whose server does not answer."""
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
+
+    async def execute(self, *_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_one_that_is_known_to_be_closed_is_not_handed_out(database: PostgreSQL) -> None:
+    """However short ago it was used."""
+    database._resting[-1].driver.terminate()
+    assert await numbers(database) == []
+
+
+async def test_who_waits_for_a_lock_in_vain_keeps_the_connection(database: PostgreSQL) -> None:
+    """Busy tables are no reason to connect anew."""
+    first = await backend(database)
+    with pytest.raises(DBAPIError) as told:
+        await database.write(lambda c: c.execute(text("do $$ begin raise exception using errcode = '55P03'; end $$")))
+    assert is_busy(told.value)
+    assert await backend(database) == first
+
+
+async def test_what_people_wrote_is_not_in_an_error(database: PostgreSQL) -> None:
+    """PostgreSQL repeats the row that it refuses."""
+    with pytest.raises(DBAPIError) as told:
+        await database.write(lambda c: asyncpg_driver.many(c, "insert into t values ($1)", [(12_345,)]))
+    assert "violates" in str(told.value)
+    assert "12345" not in "".join(traceback.format_exception(told.value))
+
+
+async def test_long_work_is_one_transaction_for_straight_statements_too(database: PostgreSQL) -> None:
+    """What failed leaves nothing; a snapshot sees one moment."""
+
+    def failing(connection: Connection) -> None:
+        asyncpg_driver.many(connection, "insert into t values ($1)", [(1,), (2,)])
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - its own
+        await database.write_slowly(failing)
+    assert await numbers(database) == []
+
+    def looking(connection: Connection) -> tuple[int, int]:
+        before = asyncpg_driver.rows(connection, "select count(*) from t", ())[0][0]
+        met = asyncio.ensure_future(database.write(put(7)))
+        connection.connection.dbapi_connection.run_async(lambda _: met)  # type: ignore[union-attr]
+        return before, asyncpg_driver.rows(connection, "select count(*) from t", ())[0][0]
+
+    assert await database.snapshot(looking) == (0, 0)
+
+
+async def test_a_statement_prepared_before_an_upgrade_is_prepared_again(database: PostgreSQL) -> None:
+    """Nobody notices that a column has another type since."""
+    look = "select n from t order by n"
+    await database.write(put(1))
+    assert await database.write(lambda c: asyncpg_driver.rows(c, look, ())[0][0]) == 1
+    await database.write_slowly(lambda c: c.execute(text("alter table t alter column n type bigint")))
+    assert await database.write(lambda c: asyncpg_driver.rows(c, look, ())[0][0]) == 1
+
+
+def slow(connection: Connection, begun: asyncio.Event, straight: bool = False) -> None:
     put(50)(connection)
     begun.set()
-    connection.execute(text("select pg_sleep(60)"))
+    if straight:
+        asyncpg_driver.rows(connection, "select pg_sleep(60)", ())
+    else:
+        connection.execute(text("select pg_sleep(60)"))
 
 
 async def test_a_server_that_ended_the_connections_costs_each_at_most_one_failure(database: PostgreSQL) -> None:

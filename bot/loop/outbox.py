@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Float, Integer, Select, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Float, Integer, Select, and_, bindparam, case, func, or_, select, update
 
 from bot.loop.events import Undelivered, encode
 from bot.loop.intake import insert_new
-from bot.loop.planner import Waiting
+from bot.loop.planner import AHEAD, Waiting
 from storage.clock import database_now
 from storage.prepared import as_prepared, insert_into
 from storage.sets import among, one_of
@@ -135,12 +135,13 @@ def give_up_all(connection: Connection, now: datetime, idempotent: Sequence[str]
 
 
 def due(connection: Connection, now: datetime) -> list[Place]:
-    """Places with something to send by now, or written by a clock that ran ahead of ours."""
+    """Places with something to send by now, or written by a clock that ran far ahead of ours."""
+    foreign = and_(outbox.c.created_at > now + AHEAD, outbox.c.not_before >= outbox.c.created_at)
     statement = (
         # Each place once. Grouped by its name, for which there is an index of what is open; three columns that are to
         # be DISTINCT would lead SQLite to an index of everything.
         select(func.min(outbox.c.channel), func.min(outbox.c.account), func.min(outbox.c.address))
-        .where(_open, among(outbox.c.state, "queued"), or_(outbox.c.not_before <= now, outbox.c.created_at > now))
+        .where(_open, among(outbox.c.state, "queued"), or_(outbox.c.not_before <= now, foreign))
         .group_by(outbox.c.place)
         .limit(5_000)
     )

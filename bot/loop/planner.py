@@ -10,6 +10,9 @@ from channels.base import Capabilities
 
 Reason = str
 
+AHEAD = timedelta(minutes=1)
+"""More than the clocks of machines that are kept right differ by."""
+
 
 @dataclass(slots=True)
 class Waiting:
@@ -43,8 +46,9 @@ class Waiting:
         return self.channel, self.account, self.address
 
     def ready_at(self, now: datetime) -> datetime:
-        """From when it may go: at once if the clock by which it was written ran ahead of ours."""
-        return now if self.created_at > now else self.not_before
+        """From when it may go: at once if the clock by which it was written ran far AHEAD of ours, unless it was tried
+        since, and waits by a clock that may be right."""
+        return now if self.not_before >= self.created_at > now + AHEAD else self.not_before
 
 
 def refusal(row: Waiting, capabilities: Capabilities, now: datetime) -> Reason | None:
