@@ -369,7 +369,7 @@ class TestDiscretion:
         await attempt("http://[broken")
         assert "SECRET" not in "".join(words) + caplog.text
 
-    def test_a_response_does_not_show_its_body(self) -> None:
+    async def test_a_response_does_not_show_its_body(self) -> None:
         """The repr of an answer has its status only."""
         assert repr(HttpResponse(200, {"set-cookie": "secret"}, b"secret")) == "HttpResponse(status=200)"
 
@@ -388,6 +388,6 @@ class TestDiscretion:
         (504, OutcomeUnknown),
     ],
 )
-def test_a_strange_answer_is_judged_by_what_may_have_been_sent(status: int, error: type[ChannelError]) -> None:
+async def test_a_strange_answer_is_judged_by_what_may_have_been_sent(status: int, error: type[ChannelError]) -> None:
     """Only a status that says so means that nothing was sent."""
     assert type(strange_answer("Platform", status)) is error
