@@ -127,6 +127,25 @@ class _Silent:
         await asyncio.Event().wait()
 
 
+async def test_of_a_server_that_is_silent_one_is_asked_not_all(
+    database: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would be waited for; whoever comes after a failover would wait for all of them, one after the other."""
+    await asyncio.gather(*(database.read(lambda c: c.execute(text("select pg_sleep(0.1)"))) for _ in range(PLACES)))
+    monkeypatch.setattr(postgresql, "RESTED", 0.0)
+    asked = 0
+
+    async def silent(_: Any) -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    monkeypatch.setattr(postgresql._Kept, "answers", silent)
+    assert len(database._resting) == PLACES
+    assert await numbers(database) == []
+    assert (asked, len(database._resting)) == (1, 1)
+
+
 async def test_one_that_is_known_to_be_closed_is_not_handed_out(database: PostgreSQL) -> None:
     """However short ago it was used."""
     database._resting[-1].driver.terminate()
