@@ -196,10 +196,11 @@ async def _apart(url: str) -> AsyncIterator[_Kept]:
 
 
 def _engine(url: str, answers_within: float | None) -> AsyncEngine:
-    # Each statement sees what is committed, in a transaction or out of one: without, a read is two trips less.
     limits = {} if answers_within is None else {"statement_timeout": str(round(1000 * answers_within))}
     return create_async_engine(
         url,
+        # Transactions are begun by us. A read has none: each statement sees what is committed either way, and without
+        # it is two trips less.
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
         query_cache_size=1500,
