@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from browser_parts import NEEDS_CHROMIUM, PHONE, Screen, says, screen
 from playwright.async_api import Browser, expect
-from web_parts import Site, site
+from web_parts import RunningClock, Site, site
 
 from bot import app
 from bot.settings import Settings
@@ -67,7 +67,7 @@ async def test_a_customer_on_a_phone_complains_rates_changes_their_mind_and_find
 ) -> None:
     """Greet, complain, get a case number, rate with one tap, change it with another, reload: all is there, once."""
     settings = Settings(data_dir=tmp_path, company="Acme")
-    async with app.opened(settings, models=models) as service, app.running(service):
+    async with app.opened(settings, clock=RunningClock(), models=models) as service, app.running(service):
         runner, port = await serve(app.web_application(service), "127.0.0.1", 0)
         guest = await screen(browser, f"http://127.0.0.1:{port}/chat", languages=languages, viewport=PHONE)
         await guest.ready()

@@ -15,6 +15,7 @@ from fake_meta import FakeMeta
 from fake_telegram import TOKEN, FakeTelegram
 from fake_twilio import ACCOUNT_SID, AUTH_TOKEN, OUR_NUMBER, FakeTwilio, signed_headers
 from sqlalchemy import func, select
+from web_parts import RunningClock
 
 from bot.app import opened, running, web_application
 from bot.service import Service
@@ -112,7 +113,7 @@ async def house(tmp_path: Path, models: Path) -> AsyncIterator[House]:
                 },
             },
         )
-        async with opened(settings, models=models) as service:
+        async with opened(settings, clock=RunningClock(), models=models) as service:
             runner, port = await serve(web_application(service), "127.0.0.1", 0)
             async with running(service):
                 yield House(service, f"http://127.0.0.1:{port}", http, (telegram, twilio, meta))
@@ -257,12 +258,12 @@ async def test_without_a_public_address_telegram_is_polled(tmp_path: Path, model
         settings = load(environment={}, data_dir=tmp_path, channels={"telegram": {"main": account}})
         telegram.write(CHAT, "你好")
         telegram.write(CHAT, "谢谢")
-        async with opened(settings, models=models) as service, running(service):
+        async with opened(settings, clock=RunningClock(), models=models) as service, running(service):
             with service.live.watch() as watch:
                 async with asyncio.timeout(20):
                     while len(telegram.sent) < 2:
                         await watch.changed()
         statement = select(func.count()).select_from(tables.inbox)
-        async with opened(settings, models=models) as service:
+        async with opened(settings, clock=RunningClock(), models=models) as service:
             kept = await service.database.read(lambda connection: connection.execute(statement).scalar_one())
         assert kept == 2
