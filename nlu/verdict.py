@@ -14,7 +14,7 @@ OBJECTS: tuple[Nature, ...] = ("product", "service", "price", "logistics")
 
 QUIET = 0.05
 """Between these log odds of a good and of a bad judgement nothing was judged."""
-DOUBT = 0.5
+DOUBT = 0.8
 """By these log odds a message must be neutral rather than judging to be taken for neutral."""
 FAINT = 0.3
 """What is left of the score of a message that is taken for neutral."""

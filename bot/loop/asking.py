@@ -10,7 +10,7 @@ from typing import Any, Final
 from bot.links import Links
 from bot.loop import follow_ups
 from bot.loop.cases import Desk
-from bot.loop.consequences import Consequences, language_of
+from bot.loop.consequences import Consequences
 from bot.loop.effects import Effects, TimerSet
 from bot.loop.hours import asking_hours
 from bot.loop.notices import Notices
@@ -140,7 +140,7 @@ class Asking:
             reminder = self.hours(definition, reminder)
             late = reminder + REMINDER_OF_USE
             effects.set_timer(TimerSet(_subject(row), "remind", reminder, late="skip", skip_after=late))
-        step = rules.step(definition, state, language_of(effects))
+        step = rules.step(definition, state, effects.tongue)
         if step:
             self._put(effects, definition, step, row)
 
@@ -174,7 +174,7 @@ class Asking:
     def _put(self, effects: Effects, definition: Definition, step: Step, survey: int | Insert) -> None:
         """A question, with what the channel has for answering it: buttons, numbers, or the page. What nobody shall be
         shown is only ever answered on the page: a conversation is read by people."""
-        language, link = language_of(effects), "[[survey_link]]"
+        language, link = effects.tongue, "[[survey_link]]"
         text, options = worded(definition, step, language, effects.capabilities, self.notices, link)
         if link in text:
             self.speak_of(effects, survey)
@@ -220,7 +220,7 @@ class Asking:
         if answer is None:
             return False
         if isinstance(answer, Ambiguous):
-            asked = rules.ask_back(definition, state, language_of(effects))
+            asked = rules.ask_back(definition, state, effects.tongue)
             if asked is None:
                 return False
             self._keep(effects, survey, asked[0])
@@ -269,7 +269,7 @@ class Asking:
             late = allowed + REMINDER_OF_USE
             effects.set_timer(TimerSet(_subject(survey.id), "remind", allowed, late="skip", skip_after=late))
             return
-        reminded = rules.remind(definition, State.from_json(self._progress(effects, survey)), now, language_of(effects))
+        reminded = rules.remind(definition, State.from_json(self._progress(effects, survey)), now, effects.tongue)
         if reminded:
             self._keep(effects, survey, reminded[0])
             self._put(effects, definition, reminded[1], survey.id)
@@ -286,7 +286,7 @@ class Asking:
         if definition is None or survey.progress is None:
             return None
         before = State.from_json(self._progress(effects, survey))
-        outcome = rules.answer(definition, before, answer, at, language_of(effects))
+        outcome = rules.answer(definition, before, answer, at, effects.tongue)
         self.after.judge(effects, survey, definition, answer, outcome, at)
         if outcome.verdict in ("refused", "unchanged"):
             return outcome
@@ -366,7 +366,7 @@ class Asking:
 
 def _whose(effects: Effects) -> Situation:
     contact = effects.state.contact
-    return Situation(contact.segment if contact else None, language_of(effects))
+    return Situation(contact.segment if contact else None, effects.tongue)
 
 
 def _subject(survey: int | Insert) -> Later:

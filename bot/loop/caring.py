@@ -221,7 +221,7 @@ class Caring:
                 raise _Again
             if effects.owner != "bot":  # nobody is talked over
                 raise _Busy
-            language: Language = "en" if effects.language == "en" else "zh"
+            language = effects.tongue
             words = message.text.said(language, company=self.company)
             text = f"{words}\n{self.care.footer.said(language)}"
             effects.say(text.replace("[[", "[ ["), kind="care", data={"care": message.key})

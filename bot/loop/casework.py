@@ -329,7 +329,7 @@ class Casework:
     def tell(self, effects: Effects, words: Words, case: Case, **values: str) -> None:
         """The customer is told of their case, where they can be written to."""
         if self.reachable(effects):
-            language: Language = "en" if effects.language == "en" else "zh"
+            language = effects.tongue
             text = words.said(language, number=numbers.number(case.id), **values)
             # What stands in [[brackets]] in a person's own words is theirs, not for us to fill.
             effects.say(text.replace("[[", "[ ["), kind="notice")

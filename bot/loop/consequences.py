@@ -18,7 +18,6 @@ from bot.surveys import rules
 from bot.surveys.definitions import RATING, Definition
 from bot.surveys.rules import Outcome
 from bot.surveys.state import Answer, State
-from nlu.understanding import Language
 from storage import tables
 from storage.changes import Insert
 from storage.records import Survey
@@ -38,10 +37,10 @@ class Consequences:
         """A low rating opens a case of its own, once, unless it judges a case that is there."""
         if definition.anonymous or survey.case_id is not None or _case(effects, _low(survey)) is not None:
             return
-        shown = rules.recorded(definition, Answer(RATING, str(state.value)), language_of(effects))
+        shown = rules.recorded(definition, Answer(RATING, str(state.value)), effects.tongue)
         self.desk.open(
             effects,
-            title=self.notices.low_rating_title.said(language_of(effects), answer=shown),
+            title=self.notices.low_rating_title.said(effects.tongue, answer=shown),
             nature=["other"],
             aspect=[],
             urgency="important",
@@ -62,7 +61,7 @@ class Consequences:
                 told(effects, opened, "rated", actor="customer", at=at, note=f"{score:g}")
             return
         if outcome.refusal == "expired":
-            closing.late(effects, survey.case_id, rules.recorded(definition, given, language_of(effects)), at)
+            closing.late(effects, survey.case_id, rules.recorded(definition, given, effects.tongue), at)
         elif outcome.verdict in ("rated", "rating_changed") and score is not None:
             closing.judged(effects, self.desk.house, survey.case_id, score, at)
 
@@ -79,7 +78,7 @@ class Consequences:
         if definition.anonymous:
             return
         question = definition.find(given.question)
-        words = rules.recorded(definition, given, language_of(effects))
+        words = rules.recorded(definition, given, effects.tongue)
         if question is not None and question.consent is not None:
             self._interview(effects, survey, yes=given.option == YES, at=at)
             return
@@ -92,7 +91,7 @@ class Consequences:
         case = _case(effects, _low(survey))
         if case is None:
             return ""
-        language = language_of(effects)
+        language = effects.tongue
         self.desk.speak_of(effects, case)
         promise = self.desk.promise("important", effects.now, language)
         said = self.notices.low_rating.said(language, number="[[case_number]]", promise=promise)
@@ -100,7 +99,7 @@ class Consequences:
 
     def _interview(self, effects: Effects, survey: Survey, *, yes: bool, at: datetime) -> None:
         """A call-back task, once for a survey; who thinks better of it is not called."""
-        house, required = self.desk.house, self.notices.interview_title.said(language_of(effects))
+        house, required = self.desk.house, self.notices.interview_title.said(effects.tongue)
         mine = (task.contact_id == survey.contact_id, task.made_by == f"interview:{survey.id}")
 
         def work(connection: Connection) -> None:
@@ -124,10 +123,6 @@ class Consequences:
                 connection.execute(moved.values(state=new, ended_at=None if yes else at, **again))
 
         effects.joined.append(work)
-
-
-def language_of(effects: Effects) -> Language:
-    return "en" if effects.language == "en" else "zh"
 
 
 def _low(survey: Survey) -> str:

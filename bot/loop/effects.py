@@ -16,6 +16,7 @@ from bot.loop.render import split
 from bot.loop.state import LaneState
 from bot.takeover.rules import rank
 from channels.base import Capabilities
+from nlu.understanding import Language
 from storage import tables
 from storage.changes import Change, Guard, Insert, Later, Update
 
@@ -90,6 +91,11 @@ class Effects:
             )
         elif self.state.contact and self.state.contact.language:
             self.language = self.state.contact.language
+
+    @property
+    def tongue(self) -> Language:
+        """The language of our words to this customer: English to who speaks it, Chinese to all others."""
+        return "en" if self.language == "en" else "zh"
 
     # ---- rows that the others hang on ----
 

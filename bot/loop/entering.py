@@ -10,7 +10,6 @@ from bot.loop.effects import Effects
 from bot.loop.state import LaneState
 from bot.surveys.definitions import Definition
 from bot.surveys.scales import score
-from nlu.understanding import Language
 from storage.changes import Insert
 from storage.tables import episodes, ratings, surveys
 
@@ -64,7 +63,7 @@ def open_low(asking: Asking, state: LaneState, effects: Effects, low: str, words
     """A low rating, called `low` on its scale, opens a case, unless the words did."""
     if state.cases:
         return
-    language: Language = "en" if effects.language == "en" else "zh"
+    language = effects.tongue
     case = asking.desk.open(
         effects,
         title=words or asking.notices.low_rating_title.said(language, answer=low),

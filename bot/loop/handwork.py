@@ -18,7 +18,7 @@ from bot.loop.case_moves import move, told
 from bot.loop.casework import CaseRefused, Casework, NoCase, Worker
 from bot.loop.effects import Effects
 from bot.loop.state import LaneState
-from nlu.understanding import Language, Nature, Urgency
+from nlu.understanding import Nature, Urgency
 from storage import tables
 from storage.changes import Insert
 from storage.records import Case
@@ -61,7 +61,7 @@ async def open_case(
             actor=by.actor,
         )
         if tell and work.reachable(effects):
-            language: Language = "en" if effects.language == "en" else "zh"
+            language = effects.tongue
             promise = desk.promise(urgency, effects.now, language)
             words = work.notices.low_rating.said(language, number="[[case_number]]", promise=promise)
             effects.say(words, kind="notice")

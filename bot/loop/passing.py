@@ -26,7 +26,6 @@ from bot.staff.service import called
 from bot.takeover import rules, whispers
 from bot.takeover.rules import Agent, Ownership, Refusal
 from bot.takeover.undone import taken_back
-from nlu.understanding import Language
 from storage import tables
 from storage.changes import Insert
 from storage.database import Conflict, Database
@@ -70,7 +69,7 @@ class Passing:
             effects.record("system", "transferred", data=data, staff_id=agent.id)
             _tell(
                 effects,
-                typography.said(self.notices.joined, _language(effects), name=called(to.name, effects.language)),
+                typography.said(self.notices.joined, effects.tongue, name=called(to.name, effects.language)),
             )
             _note(effects, agent, note, to)
 
@@ -88,7 +87,7 @@ class Passing:
             data = {"staff": agent.name, "department": department}
             effects.record("system", "passed_on", data=data, staff_id=agent.id)
             self._cases_too(effects, agent, department, note)
-            _tell(effects, typography.said(self.notices.passed_on, lang := _language(effects), name=name.said(lang)))
+            _tell(effects, typography.said(self.notices.passed_on, lang := effects.tongue, name=name.said(lang)))
             _note(effects, agent, note)
 
         await self._act(lane, decide)
@@ -153,7 +152,7 @@ class Passing:
                 new = _granted(rules.return_to_queue(ownership(effects), None))
                 effects.own(new.owner, new.epoch, agent_id=None, queued_at=effects.now)
                 effects.record("system", "left_waiting")
-                _tell(effects, self.notices.still_waiting.said(_language(effects)))
+                _tell(effects, self.notices.still_waiting.said(effects.tongue))
 
             try:
                 await self.turns.act(lane, decide)
@@ -250,7 +249,3 @@ def _granted(answer: Ownership | Refusal) -> Ownership:
     if isinstance(answer, Refusal):
         raise Refused(answer)
     return answer
-
-
-def _language(effects: Effects) -> Language:
-    return "en" if effects.language == "en" else "zh"

@@ -135,7 +135,7 @@ class People:
             effects.record("system", event, data={"staff": agent.name}, staff_id=agent.id)
             _tell(
                 effects,
-                typography.said(self.notices.joined, _language(effects), name=called(agent.name, effects.language)),
+                typography.said(self.notices.joined, effects.tongue, name=called(agent.name, effects.language)),
                 "notice",
             )
             for case in state.cases:
@@ -216,7 +216,7 @@ class People:
             effects.tracker = None
             said = {"summary": summary} if summary else {}
             effects.record("system", "handed_back", data={"staff": agent.name} | said, staff_id=agent.id)
-            _tell(effects, self.notices.left.said(_language(effects)), "notice")
+            _tell(effects, self.notices.left.said(effects.tongue), "notice")
 
         await self._act(lane, decide)
 
@@ -366,7 +366,3 @@ def _granted(answer: Ownership | Refusal) -> Ownership:
     if isinstance(answer, Refusal):
         raise Refused(answer)
     return answer
-
-
-def _language(effects: Effects) -> Language:
-    return "en" if effects.language == "en" else "zh"

@@ -160,7 +160,7 @@ class Conversations:
         if words is not None:
             effects.hear(words, at=first.received_at)
             if self.talking.hand_off(effects, "failure", effects.now):
-                effects.say(self.notices.failure.said(_language(effects)), kind="notice")
+                effects.say(self.notices.failure.said(effects.tongue), kind="notice")
         effects.finish()
         return effects
 
@@ -229,7 +229,7 @@ class Conversations:
         found = TAP.fullmatch(event.data)
         message = effects.state.messages.get(int(found[1])) if found else None
         if found is None or message is None or int(found[2]) >= len(_buttons(message)):
-            self._answer_tap(effects, event, self.notices.stale_button.said(_language(effects)))
+            self._answer_tap(effects, event, self.notices.stale_button.said(effects.tongue))
             return
         title = str(_buttons(message)[int(found[2])]["title"])
         effects.hear(title, at=heard.received_at, data={"tapped": message.id})
@@ -267,7 +267,7 @@ class Conversations:
         if understood:
             await self.talking.hear(effects, understood, heard.received_at)
         else:
-            effects.say(self.notices.media.said(_language(effects)))
+            effects.say(self.notices.media.said(effects.tongue))
 
     async def _consent(self, effects: Effects, event: Consent, heard: Heard, _: object) -> None:
         if event.text:
@@ -288,7 +288,7 @@ class Conversations:
         """Consent is obeyed at once, and confirmed. `cares`: they agree to hear from us by ourselves."""
         if cares:
             effects.change_contact(care_agreed_at=effects.now)
-            effects.say(contacts.AGREED.said(_language(effects), company=self.company), kind="consent")
+            effects.say(contacts.AGREED.said(effects.tongue, company=self.company), kind="consent")
             return
         if change == "stop":
             effects.change_address(stopped_at=effects.now)
@@ -297,7 +297,7 @@ class Conversations:
             effects.change_address(stopped_at=None)
         if effects.capabilities.answers_stop and change != "start":
             return
-        words = contacts.CONFIRMATIONS[change].said(_language(effects), company=self.company)
+        words = contacts.CONFIRMATIONS[change].said(effects.tongue, company=self.company)
         effects.say(words, kind="consent")
 
     async def _receipt(self, effects: Effects, event: Receipt, heard: Heard, _: object) -> None:
@@ -374,7 +374,3 @@ def _brief(understood: Understanding) -> dict[str, Any]:
 
 def _buttons(message: Message) -> list[dict[str, Any]]:
     return list((message.data or {}).get("buttons", ()))
-
-
-def _language(effects: Effects) -> Language:
-    return "en" if effects.language == "en" else "zh"

@@ -18,7 +18,6 @@ from bot.loop.case_moves import told
 from bot.loop.casework import CaseRefused, Casework, NoCase, Worker
 from bot.loop.effects import Effects
 from bot.staff.sessions import Role
-from nlu.understanding import Language
 from storage.changes import Insert
 from storage.records import Case, Remedy
 from storage.tables import case_remedies as table
@@ -114,7 +113,7 @@ class Remedying:
         elif rules.is_promised(self.remedies, kind, amount, case.fields) and self.casework.reachable(effects):
             clock = clocks.values(house, "remedy", at, case.department)
             values["promised_until"] = clock["due_at"]
-            language = _language(effects)
+            language = effects.tongue
             until = moment_words(house.calendar, clock["due_at"], at, language, clock_first=True)
             self._tell(effects, case, "remedy_promised", kind, amount, by=until)
 
@@ -148,7 +147,7 @@ class Remedying:
         told(effects, case.id, f"remedy_{new}", actor=by.actor, at=at, note=self._line(kind, amount, reason))
 
     def _tell(self, effects: Effects, case: Case, notice: str, kind: Kind, amount: int | None, **more: str) -> None:
-        remedy = rules.words(self.remedies, kind, amount, _language(effects))
+        remedy = rules.words(self.remedies, kind, amount, effects.tongue)
         self.casework.tell(effects, getattr(self.casework.notices, notice), case, remedy=remedy, **more)
 
     def _line(self, kind: Kind, amount: int | None, note: str = "") -> str:
@@ -196,7 +195,3 @@ def _case_of(connection: Connection, remedy_id: int) -> int:
 
 def _spent(known: Sequence[Remedy]) -> int:
     return sum(each.amount or 0 for each in known if each.state in COUNTED)
-
-
-def _language(effects: Effects) -> Language:
-    return "en" if effects.language == "en" else "zh"

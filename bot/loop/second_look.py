@@ -28,6 +28,7 @@ from bot.loop.notices import Notices
 from bot.loop.state import LaneState
 from bot.loop.talking import Talking
 from bot.loop.turn import Turns
+from nlu.blending import Task
 from nlu.understanding import Language, Nature, Understanding, Urgency
 from storage.database import Conflict, Database
 from storage.prepared import as_prepared
@@ -44,6 +45,7 @@ EVERY = 2.0
 TOO_LATE = timedelta(hours=1)
 """A case older than this was not looked at for want of an encoder, or during an outage: people have seen it since."""
 _UNTOUCHED = frozenset({"received", "acknowledged"})
+_A_CASE_NEEDS: tuple[Task, ...] = ("sentiment", "nature", "urgency")
 
 
 @dataclass(slots=True)
@@ -151,7 +153,7 @@ class SecondLook:
         if values.get("urgency") != "urgent" or not self.talking.hand_off(effects, "urgent", effects.now):
             return
         if not effects.state.public:
-            language: Language = "en" if effects.language == "en" else "zh"
+            language = effects.tongue
             effects.say(self.notices.second_look_urgent.said(language), kind="notice")
 
     def _about(self, natures: Sequence[Nature], aspect: Sequence[str]) -> dict[str, Any]:
@@ -162,7 +164,8 @@ class SecondLook:
 def _understood(closer: Closer, unseen: Sequence[_Unseen]) -> list[Understanding | None]:
     """None for words that cannot be understood: they keep no others waiting."""
     try:
-        return [*closer.parse_many([each.words for each in unseen], languages=[each.language for each in unseen])]
+        languages = [each.language for each in unseen]
+        return [*closer.parse_many([each.words for each in unseen], languages=languages, needs=_A_CASE_NEEDS)]
     except Exception as error:
         if len(unseen) > 1:
             return [found for each in unseen for found in _understood(closer, [each])]

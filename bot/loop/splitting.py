@@ -13,7 +13,7 @@ from bot.loop import joining
 from bot.loop.case_moves import told
 from bot.loop.casework import CaseRefused, Casework, NoCase, Worker
 from bot.loop.effects import Effects
-from nlu.understanding import Language, Nature, Urgency
+from nlu.understanding import Nature, Urgency
 from storage import tables
 from storage.changes import Insert
 from storage.database import Conflict
@@ -67,7 +67,7 @@ class Splitting:
                 joining.take_out(effects, case, own, counted, effects.now, actor=by.actor, reason=reason)
             if merged is not None:
                 told(effects, merged.id, "split", actor=by.actor, at=effects.now, note=reason)
-            language: Language = "en" if effects.language == "en" else "zh"
+            language = effects.tongue
             if work.reachable(effects):
                 promise = desk.promise(given["urgency"], effects.now, language)
                 words = work.notices.case_split.said(

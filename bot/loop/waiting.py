@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from bot.loop.effects import Effects
 from bot.loop.notices import Notices
-from nlu.understanding import Language
 from storage import tables
 from storage.changes import Insert, Update
 
@@ -23,7 +22,7 @@ def acknowledge(effects: Effects, notices: Notices, before: int, at: datetime) -
     lately = effects.state.noted_at is not None and at - effects.state.noted_at < AGAIN
     if lately and not contact:
         return
-    language: Language = "en" if effects.language == "en" else "zh"
+    language = effects.tongue
     words = notices.noted_contact if contact else notices.noted
     effects.say(words.said(language), kind="notice", data={"noted": True})
     effects.state.noted_at = at
