@@ -86,6 +86,19 @@ def test_only_what_is_needed_must_be_sure() -> None:
     assert encoder.asked
 
 
+def test_a_judgement_stops_only_where_it_is_as_sure_as_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little the sentences of the training lose by stopping earlier: strangers write otherwise."""
+    monkeypatch.setattr(blending, "LEAST", {"sentiment": 1.1})
+    encoder = Letters()
+    trained = refiner(encoder)
+    encoder.asked.clear()
+    trained.parse_many(TEXTS, needs=("sentiment",))
+    assert encoder.asked == TEXTS
+    encoder.asked.clear()
+    trained.parse_many(["what are your opening hours"], needs=INTENT)
+    assert not encoder.asked
+
+
 def test_a_text_is_refined_to_the_same_answer_in_any_company() -> None:
     """Alone, among others, again: the same Understanding."""
     trained = refiner(Letters())
