@@ -20,6 +20,7 @@ from bot.cli_dead import dead_letters
 from bot.cli_export import export_file
 from bot.cli_import import import_file
 from bot.cli_nlu import nlu
+from bot.cli_privacy import privacy_group
 from bot.commands import clear, run, settings_of, with_database
 from bot.logging import configure
 from bot.settings import Settings, SettingsError
@@ -383,5 +384,6 @@ main.add_command(nlu)
 main.add_command(import_file)
 main.add_command(export_file)
 main.add_command(dead_letters)
+main.add_command(privacy_group)
 main.add_command(backup)
 main.add_command(restore)

@@ -30,6 +30,7 @@ TEXTS = [
 
 
 INTENT: tuple[Task, ...] = ("intent",)
+SENTIMENT: tuple[Task, ...] = ("sentiment",)
 
 
 def told(found: list[Understanding]) -> list[dict[str, Any]]:
@@ -92,7 +93,7 @@ def test_a_judgement_stops_only_where_it_is_as_sure_as_set(monkeypatch: pytest.M
     encoder = Letters()
     trained = refiner(encoder)
     encoder.asked.clear()
-    trained.parse_many(TEXTS, needs=("sentiment",))
+    trained.parse_many(TEXTS, needs=SENTIMENT)
     assert encoder.asked == TEXTS
     encoder.asked.clear()
     trained.parse_many(["what are your opening hours"], needs=INTENT)

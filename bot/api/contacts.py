@@ -1,4 +1,5 @@
-"""/contacts and /care-messages: who is valuable, who may be lost and why, what customers are written by ourselves."""
+"""/contacts and /care-messages: who is valuable, who may be lost and why, what customers are written by ourselves; what
+is kept of one of them, given out and erased."""
 
 from __future__ import annotations
 
@@ -12,11 +13,12 @@ from bot.api.casework import staff_of
 from bot.api.operation import Call, Nothing, Operations
 from bot.api.pages import Page, Paging, Rows, page_of
 from bot.api.problems import NOT_FOUND, Problem, at
-from bot.api.values import Given, Line60, Line100, Line200
+from bot.api.values import Given, Line60, Line100, Line200, Line500
 from bot.api.views import CUSTOMER, CustomerView, case_number, customer_of, part
-from bot.contacts import consent
+from bot.contacts import consent, privacy
 from bot.contacts.care import Risk
 from bot.contacts.care_messages import REASONS
+from bot.staff.service import note
 from storage import tables
 
 operations = Operations("contacts")
@@ -86,6 +88,28 @@ class CareMessageFilter(Paging):
     customer: Line200 | None = Field(None, description="The customer's id.")
 
 
+class Whose(Given):
+    customer: Line500 = Field(
+        description="Your own id of the customer, `contact:12` with the number of our lists, or an address as "
+        "channel:account:address."
+    )
+
+
+class ExportView(BaseModel):
+    """Everything that is kept of a customer."""
+
+    contact: int
+    kept: dict[str, list[dict[str, Any]]] = Field(
+        description="By table. Nothing is masked, files are in base64; answers without a name are left out."
+    )
+
+
+class ErasedView(BaseModel):
+    """A customer who is known no more."""
+
+    contact: int = Field(description="The number under which figures stay.")
+
+
 @operations.get("/contacts", scope="contacts:read", query=ContactFilter, answer=Page[ContactView])
 async def list_contacts(call: Call[Nothing, ContactFilter]) -> Page[ContactView]:
     """List customers: those at risk with the reason, those of a segment."""
@@ -139,6 +163,34 @@ async def care_for(call: Call[CareIn, Nothing]) -> ContactView:
     return _contact(row)
 
 
+@operations.get("/contacts/export", scope="contacts:read", query=Whose, answer=ExportView, problems=(404,))
+async def export_contact(call: Call[Nothing, Whose]) -> ExportView:
+    """Give out everything that is kept of a customer, over all channels they were met on.
+
+    For their own request: it is more than the desk shows. Each one is in the audit.
+    """
+    contact = await _found(call, call.query.customer)
+
+    def work(connection: Connection) -> dict[str, Any]:
+        note(connection, call.now, call.caller.actor, "contact_exported", f"contact:{contact}")
+        return privacy.export(connection, contact)
+
+    return ExportView(contact=contact, kept=await call.service.database.write(work))
+
+
+@operations.post("/contacts/erase", scope="contacts:write", body=Whose, answer=ErasedView, problems=(404,))
+async def erase_contact(call: Call[Whose, Nothing]) -> ErasedView:
+    """Erase a customer: words, names, numbers and addresses, over all channels. Figures stay and belong to nobody.
+
+    It cannot be undone. What is open ends: cases are withdrawn, surveys not asked. Backups and what webhooks were told
+    are yours to erase.
+    """
+    contact = await _found(call, call.body.customer)
+    if not await privacy.erase(call.service.database, contact, call.now, call.caller.actor):
+        raise Problem(NOT_FOUND, "This customer is erased already.")
+    return ErasedView(contact=contact)
+
+
 @operations.get("/care-messages", scope="contacts:read", query=CareMessageFilter, answer=Page[CareMessageView])
 async def list_care_messages(call: Call[Nothing, CareMessageFilter]) -> Page[CareMessageView]:
     """List care messages: planned, sent, and not sent with the reason."""
@@ -169,6 +221,13 @@ async def list_care_messages(call: Call[Nothing, CareMessageFilter]) -> Page[Car
 
     items, following = await page_of(call.service, "care-messages", asked, statement, _sent.id, shown)
     return Page[CareMessageView](items=items, next=following)
+
+
+async def _found(call: Call[Any, Any], who: str) -> int:
+    contact = await call.service.database.read(lambda connection: privacy.find(connection, who))
+    if contact is None:
+        raise Problem(NOT_FOUND, "There is no such customer.")
+    return contact
 
 
 def _contacts() -> Select[Any]:

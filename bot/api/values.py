@@ -92,6 +92,7 @@ Line90 = Annotated[str, _line(90)]
 Line100 = Annotated[str, _line(100)]
 Line200 = Annotated[str, _line(200)]
 Line300 = Annotated[str, _line(300)]
+Line500 = Annotated[str, _line(500)]
 
 
 class AddressIn(Given):
