@@ -21,6 +21,7 @@ from bot.cli_export import export_file
 from bot.cli_import import import_file
 from bot.cli_nlu import nlu
 from bot.cli_privacy import privacy_group
+from bot.cli_report import report_month
 from bot.commands import clear, run, settings_of, with_database
 from bot.logging import configure
 from bot.settings import Settings, SettingsError
@@ -385,5 +386,6 @@ main.add_command(import_file)
 main.add_command(export_file)
 main.add_command(dead_letters)
 main.add_command(privacy_group)
+main.add_command(report_month)
 main.add_command(backup)
 main.add_command(restore)

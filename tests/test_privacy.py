@@ -192,7 +192,7 @@ async def test_who_writes_while_they_are_erased_leaves_no_word_with_the_erased(p
     assert theirs
     said = [row["text"] for row in await place.rows(tables.messages) if row["conversation_id"] in theirs]
     assert set(said) == {""}
-    assert {row["title"] for row in await place.rows(tables.cases) if row["contact_id"] == contact} == {""}
+    assert {row["title"] for row in await place.rows(tables.cases) if row["contact_id"] == contact} == {"—"}
 
 
 async def test_what_is_given_out_is_whole_and_of_nobody_else(place: Place) -> None:
@@ -256,9 +256,9 @@ async def test_what_is_open_ends_and_nothing_is_sent_any_more(place: Place) -> N
         await place.service.settle()
     assert (len(place.sent("chat")), len(place.sent("sms"))) == sent
     [case] = await place.rows(tables.cases)
-    assert (case["state"], case["title"], case["fields"]) == ("withdrawn", "", {})
+    assert (case["state"], case["title"], case["fields"]) == ("withdrawn", "—", {})
     moved = [row for row in await place.rows(tables.case_events) if row["to_state"] == "withdrawn"]
-    assert [row["actor"] for row in moved] == ["api:crm"]
+    assert [(row["actor"], row["note"]) for row in moved] == [("api:crm", "erased")]
     assert all(row["state"] == "cancelled" or row["ended_at"] for row in await place.rows(tables.deadlines))
     assert {row["state"] for row in await place.rows(tables.surveys)} <= {"suppressed", "expired"}
     assert {row["owner"] for row in await place.rows(tables.conversations)} == {"bot"}

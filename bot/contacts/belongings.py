@@ -1,6 +1,6 @@
 """What is kept of one customer: where it stands, what of it is theirs to have, and what becomes of it when they are
-erased. `bot.contacts.privacy` gives out and erases by it; a table that is not named here holds nothing of customers,
-which tests/test_privacy.py asks of every table.
+erased. `bot.contacts.privacy` gives out and erases by it, and sees itself to what is found by other ways: files, the
+inbox, timers, deadlines, what webhooks wait for. tests/test_privacy.py asks of every table where it belongs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from storage import tables as t
 
 THEIR_OWN = ("external_id", "name", "revenue", "phone", "email", "birthday", "risk", "care_agreed_at")
 """What the row of a customer itself says of them."""
+GONE = "—"
+"""Stands where pages show words that were erased."""
 
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """Rows of `table` that belong to a customer: those of which `column` is one of `of`, a subquery over the rows of an
-    earlier belonging, or of the customer. `shown` is given out; `gone` is what columns become, None: the rows go."""
+    """Rows of `table` that belong to a customer: those for which `owned` holds. `shown` are the columns that are given
+    out, `gone` what columns become when they are erased; None: the rows go."""
 
     table: Table
     owned: Any
@@ -91,7 +93,7 @@ def belongings(contact: int) -> Iterator[Belonging]:
         t.cases,
         t.cases.c.contact_id == contact,
         _OF_A_CASE,
-        {"title": "", "fields": {}, "plan": None, "cause": None, "countermeasure": None, "result": None}
+        {"title": GONE, "fields": {}, "plan": None, "cause": None, "countermeasure": None, "result": None}
         | {"owner_id": None, "version": t.cases.c.version + 1},
     )
     yield Belonging(
@@ -104,14 +106,14 @@ def belongings(contact: int) -> Iterator[Belonging]:
         t.case_reports,
         or_(t.case_reports.c.case_id.in_(theirs), t.case_reports.c.conversation_id.in_(talks)),
         ("at", "text", "nature", "aspect", "urgency", "fields"),
-        {"text": "", "fields": {}},
+        {"text": GONE, "fields": {}},
     )
     yield Belonging(t.call_tries, t.call_tries.c.task_id.in_(tasks), ("at", "result", "note"), {"note": None})
     yield Belonging(
         t.case_tasks,
         t.case_tasks.c.id.in_(tasks),
         ("kind", "department", "required", "outcome", "state", "made_at", "ended_at"),
-        {"required": "", "outcome": None},
+        {"required": GONE, "outcome": None},
     )
     yield Belonging(
         t.case_remedies,

@@ -13,10 +13,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, or_, select, update
 
 from bot.attachments import store
-from bot.cases.rules import FINAL
+from bot.cases.rules import SETTLED
 from bot.contacts.belongings import THEIR_OWN, belongings, hollow
 from storage import tables as t
 from storage.database import Database
@@ -25,7 +25,6 @@ from storage.sets import one_of
 STEP = 20_000
 """Ids of the inbox that are looked through at a time: rows that were worked have no index by conversation."""
 REASON = "erased"
-_SETTLED = (*sorted(FINAL), "closed", "closed_unconfirmed")
 
 
 def find(connection: Connection, who: str) -> int | None:
@@ -96,6 +95,9 @@ def _erased(connection: Connection, contact: int, now: datetime, actor: str) -> 
             connection.execute(delete(each.table).where(each.owned))
         elif each.gone:
             connection.execute(update(each.table).where(each.owned).values(each.gone))
+    events = t.case_events.c
+    withdrawn = update(t.case_events).where(events.case_id.in_(_cases(contact)), events.to_state == "withdrawn")
+    connection.execute(withdrawn.where(events.at == now).values(note=REASON))
     line = {"at": now, "actor": actor[:60], "action": "contact_erased", "subject": f"contact:{contact}"}
     connection.execute(insert(t.audit).values(line))
     return True
@@ -117,7 +119,7 @@ def _known(connection: Connection, contact: int) -> bool:
 def _end(connection: Connection, contact: int, lanes: Sequence[str], now: datetime, actor: str) -> None:
     """Nobody waits for them any more: what is open ends, each with its reason."""
     c, s, o = t.cases.c, t.surveys.c, t.outbox.c
-    still = c.state.not_in(_SETTLED)
+    still = c.state.not_in(sorted(SETTLED))
     rows = connection.execute(select(c.id, c.state).where(c.contact_id == contact, still)).all()
     moved = [
         {"case_id": row[0], "at": now, "actor": actor[:60], "kind": "moved", "from_state": row[1]}
@@ -129,7 +131,7 @@ def _end(connection: Connection, contact: int, lanes: Sequence[str], now: dateti
         connection.execute(
             update(t.cases).where(c.contact_id == contact, still).values(state="withdrawn", closed_at=now)
         )
-    theirs = select(c.id).where(c.contact_id == contact)
+    theirs = _cases(contact)
     ended: list[tuple[Table, ColumnElement[bool], tuple[str, ...], dict[str, Any]]] = [
         (t.deadlines, t.deadlines.c.case_id.in_(theirs), ("running", "frozen"), {"ended_at": now, "next_at": None}),
         (
@@ -199,6 +201,10 @@ async def _unheard(database: Database, lanes: Sequence[str]) -> None:
     for start in range(0, last, STEP) if lanes else ():
         if ids := await database.read(partial(page, start=start)):
             await database.write(partial(clear, ids=ids))
+
+
+def _cases(contact: int) -> Select[Any]:
+    return select(t.cases.c.id).where(t.cases.c.contact_id == contact)
 
 
 def _lanes(connection: Connection, contact: int) -> list[str]:
