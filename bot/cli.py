@@ -230,6 +230,8 @@ def token_add(context: click.Context, name: str, scopes: tuple[str, ...]) -> Non
       conversations:write  claim, answer, hand back
       contacts:read        customers: segment, risk and why, what they agreed to
       contacts:write       set what a customer agreed to, their birthday and manager
+      privacy:export       everything that is kept of a customer, unmasked, with files
+      privacy:erase        erase a customer for good
       insights:read        figures: who was asked, what ratings add up to
       knowledge:read       what there are answers to
       knowledge:write      write and remove answers

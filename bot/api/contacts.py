@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, select
 from bot.api.casework import staff_of
 from bot.api.operation import Call, Nothing, Operations
 from bot.api.pages import Page, Paging, Rows, page_of
-from bot.api.problems import NOT_FOUND, Problem, at
+from bot.api.problems import CONFLICT, NOT_FOUND, Problem, at
 from bot.api.values import Given, Line60, Line100, Line200, Line500
 from bot.api.views import CUSTOMER, CustomerView, case_number, customer_of, part
 from bot.contacts import consent, privacy
@@ -163,31 +163,38 @@ async def care_for(call: Call[CareIn, Nothing]) -> ContactView:
     return _contact(row)
 
 
-@operations.get("/contacts/export", scope="contacts:read", query=Whose, answer=ExportView, problems=(404,))
-async def export_contact(call: Call[Nothing, Whose]) -> ExportView:
+@operations.post(
+    "/contacts/export", scope="privacy:export", body=Whose, answer=ExportView, problems=(404,), secret=True
+)
+async def export_contact(call: Call[Whose, Nothing]) -> ExportView:
     """Give out everything that is kept of a customer, over all channels they were met on.
 
-    For their own request: it is more than the desk shows. Each one is in the audit.
+    For their own request: it is more than the desk shows, colleagues' notes and files among it. Each one is in the
+    audit.
     """
-    contact = await _found(call, call.query.customer)
-
-    def work(connection: Connection) -> dict[str, Any]:
-        note(connection, call.now, call.caller.actor, "contact_exported", f"contact:{contact}")
-        return privacy.export(connection, contact)
-
-    return ExportView(contact=contact, kept=await call.service.database.write(work))
+    database, contact = call.service.database, await _found(call)
+    actor, now = call.caller.actor, call.now
+    await database.write(lambda link: note(link, now, actor, "contact_exported", f"contact:{contact}"))
+    return ExportView(contact=contact, kept=await database.snapshot(lambda link: privacy.export(link, contact)))
 
 
-@operations.post("/contacts/erase", scope="contacts:write", body=Whose, answer=ErasedView, problems=(404,))
+@operations.post("/contacts/erase", scope="privacy:erase", body=Whose, answer=ErasedView, problems=(404, 409))
 async def erase_contact(call: Call[Whose, Nothing]) -> ErasedView:
     """Erase a customer: words, names, numbers and addresses, over all channels. Figures stay and belong to nobody.
 
     It cannot be undone. What is open ends: cases are withdrawn, surveys not asked. Backups and what webhooks were told
     are yours to erase.
     """
-    contact = await _found(call, call.body.customer)
-    if not await privacy.erase(call.service.database, contact, call.now, call.caller.actor):
+    contact = await _found(call)
+    try:
+        lanes = await privacy.erase(call.service.database, contact, call.now, call.caller.actor)
+    except privacy.Sending:
+        raise Problem(CONFLICT, "A message to them is on its way. Try again in a minute.") from None
+    if lanes is None:
         raise Problem(NOT_FOUND, "This customer is erased already.")
+    call.service.router.changed(lanes)
+    if call.service.policy.closer_look is not None:
+        call.service.policy.closer_look.forget()
     return ErasedView(contact=contact)
 
 
@@ -223,8 +230,8 @@ async def list_care_messages(call: Call[Nothing, CareMessageFilter]) -> Page[Car
     return Page[CareMessageView](items=items, next=following)
 
 
-async def _found(call: Call[Any, Any], who: str) -> int:
-    contact = await call.service.database.read(lambda connection: privacy.find(connection, who))
+async def _found(call: Call[Whose, Nothing]) -> int:
+    contact = await call.service.database.read(lambda connection: privacy.find(connection, call.body.customer))
     if contact is None:
         raise Problem(NOT_FOUND, "There is no such customer.")
     return contact

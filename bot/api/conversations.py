@@ -16,6 +16,7 @@ from bot.api.problems import CONFLICT, NOT_FOUND, Problem, at
 from bot.api.values import Given, Line40, Line100, Line200, Line300
 from bot.api.views import CUSTOMER, CustomerView, customer_of, part
 from bot.cases import numbers
+from bot.contacts.belongings import is_hollow
 from bot.loop.people import NoConversation, Refused
 from bot.staff.service import folded
 from bot.takeover.rules import Agent
@@ -237,7 +238,7 @@ async def send_message(call: Call[AgentMessage, Nothing]) -> MessageTaken:
 async def _conversation(call: Call[Any, Any]) -> Conversation:
     number = int(call.path["id"])
     found = await call.service.database.read(lambda connection: Conversation.one(connection, talk.id == number))
-    if found is None:
+    if found is None or is_hollow(found.thread):
         raise Problem(NOT_FOUND, "There is no conversation of this id.")
     return found
 

@@ -29,6 +29,8 @@ Scope = Literal[
     "contacts:write",
     "conversations:read",
     "conversations:write",
+    "privacy:export",
+    "privacy:erase",
     "insights:read",
     "knowledge:read",
     "knowledge:write",

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, Table, cast, literal, or_, select
+from sqlalchemy import ColumnElement, String, Table, cast, literal, select, union
 
 from storage import tables as t
 
 THEIR_OWN = ("external_id", "name", "revenue", "phone", "email", "birthday", "risk", "care_agreed_at")
 """What the row of a customer itself says of them."""
+HOLLOW = "erased-"
+"""What stands where an address stood begins so."""
 GONE = "—"
 """Stands where pages show words that were erased."""
 
@@ -32,18 +34,24 @@ class Belonging:
 
 def hollow(table: Table) -> ColumnElement[str]:
     """What stands where an address or a name of somebody stood that must be no other row's."""
-    return literal("erased:").concat(cast(table.c.id, String))
+    return literal(f"{HOLLOW}{table.name[0]}").concat(cast(table.c.id, String))
+
+
+def is_hollow(thread: str) -> bool:
+    """Whether whoever was reached there was erased."""
+    return thread.startswith(HOLLOW)
+
+
+def _either(table: Table, one: ColumnElement[bool], other: ColumnElement[bool]) -> Any:
+    """Ids of the rows for which one of two holds, each found by its own index: no index serves an OR of subqueries."""
+    return union(select(table.c.id).where(one), select(table.c.id).where(other))
 
 
 def belongings(contact: int) -> Iterator[Belonging]:
     who = t.contacts.c.id == contact
     talks = select(t.conversations.c.id).where(t.conversations.c.contact_id == contact)
     theirs = select(t.cases.c.id).where(t.cases.c.contact_id == contact)
-    surveys = select(t.surveys.c.id).where(t.surveys.c.contact_id == contact)
-    ratings = select(t.ratings.c.id).where(t.ratings.c.survey_id.in_(surveys))
-    tasks = select(t.case_tasks.c.id).where(
-        or_(t.case_tasks.c.contact_id == contact, t.case_tasks.c.case_id.in_(theirs))
-    )
+    tasks = _either(t.case_tasks, t.case_tasks.c.contact_id == contact, t.case_tasks.c.case_id.in_(theirs))
     named = select(t.surveys.c.id).where(t.surveys.c.contact_id == contact, ~t.surveys.c.anonymous)
     yield Belonging(
         t.contacts,
@@ -61,32 +69,31 @@ def belongings(contact: int) -> Iterator[Belonging]:
         t.conversations,
         t.conversations.c.contact_id == contact,
         ("channel", "account", "language", "created_at", "active_at"),
-        {"lane": hollow(t.conversations), "thread": hollow(t.conversations), "tracker": None, "owner": "bot"}
+        {"lane": _LANE, "thread": hollow(t.conversations), "tracker": None, "owner": "bot"}
         | {"agent_id": None, "queued_at": None, "reason": None, "department": None}
         | {"owner_epoch": t.conversations.c.owner_epoch + 1, "version": t.conversations.c.version + 1},
     )
     yield Belonging(
         t.episodes,
         t.episodes.c.contact_id == contact,
-        ("external_id", "touchpoint", "ended_at", "agent", "product", "region", "business_line"),
+        ("external_id", "touchpoint", "ended_at", "product", "region", "business_line"),
         {"external_id": hollow(t.episodes)},
     )
     # What was answered without a name is not given out: whoever gives it out would read whose it is.
     yield Belonging(
         t.surveys,
-        t.surveys.c.contact_id == contact,
+        (t.surveys.c.contact_id == contact) & ~t.surveys.c.anonymous,
         ("definition", "state", "reason", "created_at", "asked_at", "answered_at"),
-        {"progress": None},
     )
+    yield Belonging(t.surveys, t.surveys.c.contact_id == contact, (), {"progress": None})
     yield Belonging(
         t.ratings,
         t.ratings.c.survey_id.in_(named),
         ("value", "score", "source", "answers", "received_at", "changed_at"),
     )
-    yield Belonging(t.ratings, t.ratings.c.survey_id.in_(surveys), (), {"answers": None})
     yield Belonging(
         t.rating_history,
-        t.rating_history.c.rating_id.in_(ratings.where(t.ratings.c.survey_id.in_(named))),
+        t.rating_history.c.rating_id.in_(select(t.ratings.c.id).where(t.ratings.c.survey_id.in_(named))),
         ("value", "score", "source", "at"),
     )
     yield Belonging(
@@ -104,7 +111,9 @@ def belongings(contact: int) -> Iterator[Belonging]:
     )
     yield Belonging(
         t.case_reports,
-        or_(t.case_reports.c.case_id.in_(theirs), t.case_reports.c.conversation_id.in_(talks)),
+        t.case_reports.c.id.in_(
+            _either(t.case_reports, t.case_reports.c.case_id.in_(theirs), t.case_reports.c.conversation_id.in_(talks))
+        ),
         ("at", "text", "nature", "aspect", "urgency", "fields"),
         {"text": GONE, "fields": {}},
     )
@@ -123,7 +132,7 @@ def belongings(contact: int) -> Iterator[Belonging]:
     )
     yield Belonging(
         t.alerts,
-        or_(t.alerts.c.case_id.in_(theirs), t.alerts.c.contact_id == contact),
+        t.alerts.c.id.in_(_either(t.alerts, t.alerts.c.case_id.in_(theirs), t.alerts.c.contact_id == contact)),
         (),
         {"detail": None, "next_at": None},
     )
@@ -157,4 +166,9 @@ _OF_THEM = (*THEIR_OWN, "language", "segment", "created_at")
 _OF_A_CASE = (
     *("state", "title", "nature", "aspect", "urgency", "fields", "language", "opened_at", "resolved_at", "closed_at"),
     *("plan", "cause", "countermeasure", "result", "score"),
+)
+_LANE = (
+    (literal("chat:").concat(t.conversations.c.channel).concat(":").concat(t.conversations.c.account))
+    .concat(":")
+    .concat(hollow(t.conversations))
 )

@@ -8,16 +8,19 @@ logistics, a message), and belong to nobody any more; words, names, numbers and 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
 
 from bot.attachments import store
+from bot.cases import timeline
 from bot.cases.rules import SETTLED
-from bot.contacts.belongings import THEIR_OWN, belongings, hollow
+from bot.contacts.belongings import HOLLOW, THEIR_OWN, belongings, hollow
+from bot.outgoing import events
 from storage import tables as t
 from storage.database import Database
 from storage.sets import one_of
@@ -25,6 +28,12 @@ from storage.sets import one_of
 STEP = 20_000
 """Ids of the inbox that are looked through at a time: rows that were worked have no index by conversation."""
 REASON = "erased"
+_RATED = frozenset({"resolved", "following_up"})
+"""Solved, and only not rated: such a case counts as that still."""
+
+
+class Sending(Exception):
+    """A message to them is on its way: what comes of it must be known first. Try again in a moment."""
 
 
 def find(connection: Connection, who: str) -> int | None:
@@ -43,10 +52,26 @@ def find(connection: Connection, who: str) -> int | None:
     return connection.execute(there).scalar()
 
 
+def summary(connection: Connection, who: str) -> tuple[int, str] | None:
+    """The contact meant, and in a line of how much is known of them: for whoever is about to erase it."""
+    contact = find(connection, who)
+    if contact is None:
+        return None
+    told = connection.execute(
+        select(t.contacts.c.external_id, t.contacts.c.name).where(t.contacts.c.id == contact)
+    ).one()
+    counts = [
+        (connection.execute(select(func.count()).where(table.c.contact_id == contact)).scalar_one(), name)
+        for table, name in ((t.conversations, "conversations"), (t.cases, "cases"), (t.surveys, "surveys"))
+    ]
+    named = ", ".join(each for each in told if each) or "nobody by name"
+    return contact, f"contact:{contact} ({named}): " + ", ".join(f"{count} {name}" for count, name in counts)
+
+
 def export(connection: Connection, contact: int) -> dict[str, Any]:
     """Everything that is kept of a customer, as JSON: a list of rows for each table, times in ISO 8601 and UTC, files
-    in base64. Nothing is masked, for it is theirs; answers without a name are left out, and what belongs to others
-    (who of the staff did what, the settings of the house)."""
+    in base64. Nothing is masked, for it is theirs; colleagues' notes about them are among it. Answers without a name
+    are left out, and who of the staff did what."""
     found: dict[str, Any] = {}
     for each in belongings(contact):
         if each.shown:
@@ -68,39 +93,160 @@ def _files(connection: Connection, lanes: Sequence[str]) -> Iterator[tuple[Any, 
         yield *row[1:], base64.b64encode(b"".join(connection.execute(pieces).scalars())).decode()
 
 
-async def erase(database: Database, contact: int, now: datetime, actor: str) -> bool:
-    """Erase a customer; False where they are erased already or are none. All of it in one unit of work, but for what
-    has no index by customer (the inbox, what webhooks wait for): that is looked through before, so that dying midway
-    leaves a customer who can be erased again, and once more after. Copies elsewhere (backups, what webhooks were told,
-    what was read at the desk) are the operator's to erase."""
-    external_id, lanes = await database.read(lambda connection: (_id(connection, contact), _lanes(connection, contact)))
-    await _unheard(database, lanes)
-    await _untold(database, external_id)
-    done = await database.write(lambda connection: _erased(connection, contact, now, actor))
-    if done:
-        await _unheard(database, lanes)
-        await _untold(database, external_id)
-    return done
+async def erase(database: Database, contact: int, now: datetime, actor: str) -> Sequence[str] | None:
+    """Erase a customer. The lanes of their conversations, for whoever watches them; None where they are erased already
+    or are none. One unit of work, but for old rows of what has no index by customer (the inbox, what webhooks wait
+    for), which are emptied before it: who dies midway leaves a customer who can be erased again. Raises Sending.
+
+    Copies elsewhere (backups, what webhooks were told, what was read at the desk) are the operator's to erase."""
+    named, lanes, heard, told = await database.read(
+        lambda connection: (
+            _id(connection, contact),
+            _lanes(connection, contact),
+            _span(connection, t.inbox),
+            _span(connection, t.posts),
+        )
+    )
+    for start in range(heard.start, heard.stop, STEP) if lanes else ():
+        await database.write(partial(_unheard, lanes=lanes, ids=range(start, min(start + STEP, heard.stop))))
+    for start in range(told.start, told.stop, STEP) if named is not None else ():
+        await database.write(partial(_untold, named=named, ids=range(start, min(start + STEP, told.stop))))
+    return await database.write(lambda connection: _erased(connection, contact, now, actor, heard.stop, told.stop))
 
 
-def _erased(connection: Connection, contact: int, now: datetime, actor: str) -> bool:
-    connection.execute(select(t.contacts.c.id).where(t.contacts.c.id == contact).with_for_update(key_share=True))
+def _erased(
+    connection: Connection, contact: int, now: datetime, actor: str, heard: int, told: int
+) -> Sequence[str] | None:
+    # Whoever writes for them meanwhile waits here, in the order that all keep to; a first message finds its address
+    # hollow then (bot.loop.apply).
+    for table, owner in (
+        (t.contacts, t.contacts.c.id),
+        (t.addresses, t.addresses.c.contact_id),
+        (t.conversations, t.conversations.c.contact_id),
+        (t.episodes, t.episodes.c.contact_id),
+        (t.surveys, t.surveys.c.contact_id),
+    ):
+        connection.execute(select(table.c.id).where(owner == contact).order_by(table.c.id).with_for_update()).all()
     lanes = _lanes(connection, contact)
     if not lanes and not _known(connection, contact):
-        return False
+        return None
+    named = _id(connection, contact)
+    _settle(connection, contact, now)
+    _unheard(connection, lanes, range(heard, _span(connection, t.inbox).stop))
+    _untold(connection, named, range(told, _span(connection, t.posts).stop))
     store.erase(connection, lanes)
-    _end(connection, contact, lanes, now, actor)
+    ended = _end(connection, contact, now)
     for each in belongings(contact):
         if each.gone is None:
             connection.execute(delete(each.table).where(each.owned))
         elif each.gone:
             connection.execute(update(each.table).where(each.owned).values(each.gone))
-    events = t.case_events.c
-    withdrawn = update(t.case_events).where(events.case_id.in_(_cases(contact)), events.to_state == "withdrawn")
-    connection.execute(withdrawn.where(events.at == now).values(note=REASON))
-    line = {"at": now, "actor": actor[:60], "action": "contact_erased", "subject": f"contact:{contact}"}
-    connection.execute(insert(t.audit).values(line))
-    return True
+    _unsaid(connection, contact)
+    # What others are told of it names nobody any more.
+    by = actor[:60]
+    line = {"actor": by, "at": now, "kind": "moved", "note": REASON}
+    timeline.write(
+        connection, [line | {"case_id": id_, "from_state": old, "to_state": new} for id_, old, new in ended.cases]
+    )
+    events.note(connection, [events.Event(f"survey.{state}", now, "survey", id_) for id_, state in ended.surveys])
+    connection.execute(insert(t.audit).values(at=now, actor=by, action="contact_erased", subject=f"contact:{contact}"))
+    return lanes
+
+
+def _settle(connection: Connection, contact: int, now: datetime) -> None:
+    """Nothing waits to be sent to them. Raises Sending."""
+    o = t.outbox.c
+    theirs = o.conversation_id.in_(select(t.conversations.c.id).where(t.conversations.c.contact_id == contact))
+    waiting = update(t.outbox).where(theirs, o.state == "queued")
+    connection.execute(waiting.values(state="dropped", finished_at=now))
+    if connection.execute(select(o.id).where(theirs, o.state == "sending").limit(1)).first():
+        raise Sending
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Cases by id, from which state to which; surveys by id and state."""
+
+    cases: Sequence[tuple[int, str, str]]
+    surveys: Sequence[tuple[int, str]]
+
+
+def _end(connection: Connection, contact: int, now: datetime) -> _Ended:
+    """Nobody waits for them any more: what is open ends."""
+    c, s = t.cases.c, t.surveys.c
+    still = select(c.id, c.state).where(c.contact_id == contact, c.state.not_in(sorted(SETTLED))).order_by(c.id)
+    moved = [
+        (id_, old, "closed_unconfirmed" if old in _RATED else "withdrawn") for id_, old in connection.execute(still)
+    ]
+    for id_, _, new in moved:
+        connection.execute(update(t.cases).where(c.id == id_).values(state=new, closed_at=now))
+    theirs = select(c.id).where(c.contact_id == contact)
+    of_case, of_them = t.case_tasks.c.case_id.in_(theirs), t.case_tasks.c.contact_id == contact
+    over: list[tuple[Table, ColumnElement[bool], tuple[str, ...], dict[str, Any]]] = [
+        (t.deadlines, t.deadlines.c.case_id.in_(theirs), ("running", "frozen"), {"ended_at": now, "next_at": None}),
+        (t.case_tasks, of_case, ("waiting", "acknowledged"), {"ended_at": now, "next_at": None}),
+        (t.case_tasks, of_them, ("waiting", "acknowledged"), {"ended_at": now, "next_at": None}),
+        (t.case_remedies, t.case_remedies.c.case_id.in_(theirs), ("proposed", "approved"), {}),
+    ]
+    for table, owned, states, values in over:
+        ended = update(table).where(owned, table.c.state.in_(states))
+        connection.execute(ended.values(values | {"state": "cancelled"}))
+    for owned in (t.alerts.c.case_id.in_(theirs), t.alerts.c.contact_id == contact):
+        taken = update(t.alerts).where(owned, t.alerts.c.taken_at.is_(None))
+        connection.execute(taken.values(taken_at=now, taken_by=REASON))
+    told: list[tuple[int, str]] = []
+    for state, after in (("planned", "suppressed"), ("awaiting", "expired")):
+        wanted = select(s.id).where(s.contact_id == contact, s.state == state)
+        told += [(id_, after) for id_ in connection.execute(wanted).scalars()]
+    for id_, state in told:
+        connection.execute(update(t.surveys).where(s.id == id_).values(state=state, reason=REASON))
+    every = [f"survey:{id_}" for id_ in connection.execute(select(s.id).where(s.contact_id == contact)).scalars()]
+    timers = update(t.timers).where(one_of(t.timers.c.subject, "subjects"), t.timers.c.state == "waiting")
+    connection.execute(timers.values(state="cancelled"), {"subjects": every})
+    lanes = update(t.timers).where(one_of(t.timers.c.subject, "subjects"))
+    connection.execute(lanes.values(lane=hollow(t.timers)), {"subjects": every})
+    return _Ended(moved, told)
+
+
+def _unsaid(connection: Connection, contact: int) -> None:
+    """Of the answers to questions the words go; what was ticked counts as it did."""
+    theirs = select(t.surveys.c.id).where(t.surveys.c.contact_id == contact)
+    rows = connection.execute(select(t.ratings.c.id, t.ratings.c.answers).where(t.ratings.c.survey_id.in_(theirs)))
+    for id_, answers in rows.all():
+        ticked = [{name: each.get(name) for name in _TICKED if name in each} for each in answers or ()]
+        connection.execute(update(t.ratings).where(t.ratings.c.id == id_).values(answers=ticked or None))
+
+
+def _unheard(connection: Connection, lanes: Collection[str], ids: range) -> None:
+    """Their events as they came, of these ids: the keys stay, by which a platform's repetition is known for one."""
+    inbox = t.inbox.c
+    theirs = update(t.inbox).where(inbox.id >= ids.start, inbox.id < ids.stop, one_of(inbox.lane, "lanes"))
+    empty = {"type": "unknown", "dedupe_key": "", "thread": ""}
+    values = {"event": empty, "raw": None, "reason": None, "state": "done", "lane": hollow(t.inbox)}
+    connection.execute(theirs.values(values), {"lanes": lanes})
+
+
+def _untold(connection: Connection, named: str | None, ids: range) -> None:
+    """Webhooks are no longer told whose it was; what was told is with the receivers."""
+    posts = t.posts.c
+    page = select(posts.id, posts.data).where(posts.id >= ids.start, posts.id < ids.stop)
+    for id_, data in connection.execute(page).all():
+        cleared = _without(data, named)
+        if cleared != data:
+            connection.execute(update(t.posts).where(posts.id == id_).values(data=cleared))
+
+
+def _without(data: Any, named: str | None) -> Any:
+    if isinstance(data, dict):
+        gone = {"customer": None, "episode": None} if named is not None and data.get("customer") == named else {}
+        return {name: gone.get(name, _without(value, named)) for name, value in data.items()}
+    return data
+
+
+def _span(connection: Connection, table: Table) -> range:
+    """The ids that there are."""
+    first, last = connection.execute(select(func.min(table.c.id), func.max(table.c.id))).one()
+    return range(0) if first is None else range(first, last + 1)
 
 
 def _id(connection: Connection, contact: int) -> str | None:
@@ -108,111 +254,24 @@ def _id(connection: Connection, contact: int) -> str | None:
 
 
 def _known(connection: Connection, contact: int) -> bool:
-    """Whether anything leads to them: something of their own, or an address."""
+    """Whether anything of their own is left."""
     own = or_(*(t.contacts.c[name].is_not(None) for name in THEIR_OWN))
-    at = t.addresses.c
-    address = select(at.id).where(at.contact_id == contact, at.address.not_like("erased:%")).limit(1)
-    row = connection.execute(select(t.contacts.c.id).where(t.contacts.c.id == contact, own)).first()
-    return row is not None or connection.execute(address).first() is not None
-
-
-def _end(connection: Connection, contact: int, lanes: Sequence[str], now: datetime, actor: str) -> None:
-    """Nobody waits for them any more: what is open ends, each with its reason."""
-    c, s, o = t.cases.c, t.surveys.c, t.outbox.c
-    still = c.state.not_in(sorted(SETTLED))
-    rows = connection.execute(select(c.id, c.state).where(c.contact_id == contact, still)).all()
-    moved = [
-        {"case_id": row[0], "at": now, "actor": actor[:60], "kind": "moved", "from_state": row[1]}
-        | {"to_state": "withdrawn"}
-        for row in rows
-    ]
-    if moved:
-        connection.execute(insert(t.case_events), moved)
-        connection.execute(
-            update(t.cases).where(c.contact_id == contact, still).values(state="withdrawn", closed_at=now)
-        )
-    theirs = _cases(contact)
-    ended: list[tuple[Table, ColumnElement[bool], tuple[str, ...], dict[str, Any]]] = [
-        (t.deadlines, t.deadlines.c.case_id.in_(theirs), ("running", "frozen"), {"ended_at": now, "next_at": None}),
-        (
-            t.case_tasks,
-            or_(t.case_tasks.c.case_id.in_(theirs), t.case_tasks.c.contact_id == contact),
-            ("waiting", "acknowledged"),
-            {"ended_at": now, "next_at": None},
-        ),
-        (t.case_remedies, t.case_remedies.c.case_id.in_(theirs), ("proposed", "approved"), {}),
-    ]
-    for table, owned, states, values in ended:
-        connection.execute(
-            update(table).where(owned, table.c.state.in_(states)).values(values | {"state": "cancelled"})
-        )
-    for state, after in (("planned", "suppressed"), ("awaiting", "expired")):
-        of_them = update(t.surveys).where(s.contact_id == contact, s.state == state)
-        connection.execute(of_them.values(state=after, reason=REASON))
-    talks = select(t.conversations.c.id).where(t.conversations.c.contact_id == contact)
-    waiting = update(t.outbox).where(o.conversation_id.in_(talks), o.state == "queued")
-    connection.execute(waiting.values(state="dropped", finished_at=now))
-    timers = update(t.timers).where(one_of(t.timers.c.lane, "lanes"))
-    connection.execute(timers.values(state="cancelled", lane=hollow(t.timers)), {"lanes": lanes})
-
-
-async def _untold(database: Database, external_id: str | None) -> None:
-    """Webhooks are no longer told whose it was; what was told is with the receivers."""
-    if external_id is None:
-        return
-    posts = t.posts.c
-    last = await database.read(lambda connection: connection.execute(select(func.max(posts.id))).scalar() or 0)
-
-    def page(connection: Connection, start: int) -> list[tuple[int, Any]]:
-        rows = connection.execute(select(posts.id, posts.data).where(posts.id > start, posts.id <= start + STEP)).all()
-        cleared = [(id_, data, _without(data, external_id)) for id_, data in rows]
-        return [(id_, after) for id_, before, after in cleared if after != before]
-
-    def clear(connection: Connection, changed: list[tuple[int, Any]]) -> None:
-        for id_, data in changed:
-            connection.execute(update(t.posts).where(posts.id == id_).values(data=data))
-
-    for start in range(0, last, STEP):
-        if changed := await database.read(partial(page, start=start)):
-            await database.write(partial(clear, changed=changed))
-
-
-def _without(data: Any, external_id: str) -> Any:
-    if isinstance(data, dict):
-        gone = {"customer": None, "episode": None} if data.get("customer") == external_id else {}
-        return {name: gone.get(name, _without(value, external_id)) for name, value in data.items()}
-    return data
-
-
-async def _unheard(database: Database, lanes: Sequence[str]) -> None:
-    """Their events as they came: the keys stay, by which a platform's repetition is known for one."""
-    inbox = t.inbox.c
-    last = await database.read(lambda connection: connection.execute(select(func.max(inbox.id))).scalar() or 0)
-    empty = {"type": "unknown", "dedupe_key": "", "thread": ""}
-    values = {"event": empty, "raw": None, "reason": None, "state": "done", "lane": hollow(t.inbox)}
-
-    def page(connection: Connection, start: int) -> list[int]:
-        theirs = select(inbox.id).where(inbox.id > start, inbox.id <= start + STEP, one_of(inbox.lane, "lanes"))
-        return list(connection.execute(theirs, {"lanes": lanes}).scalars())
-
-    def clear(connection: Connection, ids: list[int]) -> None:
-        connection.execute(update(t.inbox).where(one_of(inbox.id, "ids")).values(values), {"ids": ids})
-
-    for start in range(0, last, STEP) if lanes else ():
-        if ids := await database.read(partial(page, start=start)):
-            await database.write(partial(clear, ids=ids))
-
-
-def _cases(contact: int) -> Select[Any]:
-    return select(t.cases.c.id).where(t.cases.c.contact_id == contact)
+    return connection.execute(select(t.contacts.c.id).where(t.contacts.c.id == contact, own)).first() is not None
 
 
 def _lanes(connection: Connection, contact: int) -> list[str]:
-    """Of their conversations; none where they were erased."""
-    at = t.conversations.c
-    found = select(at.lane).where(at.contact_id == contact, at.lane.not_like("erased:%"))
-    return list(connection.execute(found.order_by(at.id)).scalars())
+    """Of their conversations, and of addresses where there is none yet; none where they were erased."""
+    talks, at = t.conversations.c, t.addresses.c
+    said = select(talks.lane).where(talks.contact_id == contact, talks.thread.not_like(f"{HOLLOW}%"))
+    known = select(at.channel, at.account, at.address).where(
+        at.contact_id == contact, at.address.not_like(f"{HOLLOW}%")
+    )
+    places = [f"chat:{channel}:{account}:{address}" for channel, account, address in connection.execute(known)]
+    return sorted({*connection.execute(said).scalars(), *places})
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+_TICKED = ("question", "option", "options", "value", "score")

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import select
 
+from bot.contacts.belongings import is_hollow
 from bot.desk.guard import Problem
 from bot.desk.room import Room
 from bot.staff.sessions import Member
@@ -26,7 +27,7 @@ async def lane_of(request: web.Request, room: Room) -> str:
     """The lane of the conversation in the path. Raises Problem."""
     statement = select(conversations.c.lane).where(conversations.c.id == id_of(request, "id"))
     lane = await room.service.database.read(lambda connection: connection.execute(statement).scalar())
-    if lane is None:
+    if lane is None or is_hollow(lane.rpartition(":")[2]):
         raise Problem(404, "no_conversation")
     return str(lane)
 

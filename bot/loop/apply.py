@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, bindparam, case, insert, select, update
 
 from bot.cases import groups
+from bot.contacts.belongings import is_hollow
 from bot.loop.effects import CANCEL_TIMER, SET_TIMER, Effects
 from bot.loop.telling import told_by
 from bot.outgoing import events
@@ -16,7 +17,7 @@ from storage.changes import Later
 from storage.database import Conflict
 from storage.prepared import as_prepared
 from storage.sets import among, one_of
-from storage.tables import inbox, knowledge, messages, outbox, rating_history, ratings, timers
+from storage.tables import addresses, inbox, knowledge, messages, outbox, rating_history, ratings, timers
 
 _DONE = update(inbox).where(one_of(inbox.c.id, "ids"), among(inbox.c.state, "new")).values(state="done")
 _DEAD = (
@@ -99,6 +100,7 @@ def apply(connection: Connection, batch: Sequence[Effects]) -> None:
             if connection.execute(_DEAD, {"row": row, "why": why[:500]}).rowcount != 1:
                 raise Conflict("an inbox row was worked by somebody else")
     _erase(connection, [effects for effects in batch if effects.erase])
+    _still_known(connection, [effects for effects in batch if effects.conversation_row and effects.state.address])
     events.note(connection, told_by(batch))
 
 
@@ -160,6 +162,16 @@ def _erase(connection: Connection, batch: Sequence[Effects]) -> None:
                 .where(outbox.c.conversation_id == row, among(outbox.c.state, "queued"))
                 .values(state="dropped", reason="comment_removed")
             )
+
+
+def _still_known(connection: Connection, batch: Sequence[Effects]) -> None:
+    """Who was erased since these turns were loaded has no conversation yet that would say so. Raises Conflict."""
+    ids = sorted({effects.state.address.id for effects in batch if effects.state.address})
+    if not ids:
+        return
+    there = select(addresses.c.id, addresses.c.address).where(addresses.c.id.in_(ids))
+    if any(is_hollow(address) for _, address in connection.execute(there.with_for_update(read=True, key_share=True))):
+        raise Conflict("the customer was erased meanwhile")
 
 
 def _timers(connection: Connection, batch: Sequence[Effects]) -> None:

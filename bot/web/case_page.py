@@ -14,6 +14,7 @@ from bot.cases import numbers
 from bot.cases import rules as states
 from bot.cases.calendar import moment_words, stamp_words, zone_words
 from bot.cases.rules import SETTLED
+from bot.contacts.belongings import is_hollow
 from bot.links import CASE
 from bot.loop.case_moves import told
 from bot.loop.effects import Effects
@@ -142,7 +143,7 @@ async def _found(request: web.Request) -> Seen | web.Response:
 def _look_up(connection: Connection, id: int) -> Seen | None:
     case = Case.one(connection, cases.c.id == id)
     talk = Conversation.one(connection, conversations.c.id == case.conversation_id) if case else None
-    if case is None or talk is None:
+    if case is None or talk is None or is_hollow(talk.thread):
         return None
     answered = connection.execute(select(cases.c.responded_at).where(cases.c.id == id)).scalar()
     columns = (case_events.c.at, case_events.c.actor, case_events.c.kind, case_events.c.to_state, case_events.c.note)
