@@ -335,9 +335,11 @@ async def test_nobody_acts_on_a_conversation_of_somebody_who_is_gone(place: Plac
     async with place.client() as client:
         body = {"agent": "anna"}
         await privacy.erase(place.database, contact, place.clock.now(), "cli")
-        for act in ("claim", "release"):
-            assert (await client.post(f"/api/v1/conversations/{talk}/{act}", json=body)).status in (404, 422)
         assert (await client.post(f"/api/v1/conversations/{talk}/claim", json=body)).status == 404
+        [case] = (await (await client.get("/api/v1/cases")).json())["items"]
+        path = f"/api/v1/cases/{case['number']}"
+        assert (await client.post(f"{path}/assignments", json={"agent": "anna", "owner": "anna"})).status == 404
+        assert (await (await client.get(path)).json())["title"] == "—"
 
 
 async def complained(place: Place) -> None:

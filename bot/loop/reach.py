@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from bot.contacts.belongings import is_hollow
 from bot.loop.events import chat_lane
 from channels.base import Capabilities
 from storage.records import Address
@@ -31,13 +32,13 @@ def lane_for(
     connection: Connection, case_id: int, now: datetime, capabilities_of: Callable[[str, str], Capabilities | None]
 ) -> str | None:
     """The case's own conversation, or that of the next address that is open; its own, if there is none. None: there is
-    no such case."""
+    no such case, or its customer was erased."""
     own = connection.execute(
         select(conversations.c.lane, conversations.c.address_id, cases.c.contact_id)
         .join(cases, cases.c.conversation_id == conversations.c.id)
         .where(cases.c.id == case_id)
     ).first()
-    if own is None:
+    if own is None or is_hollow(own.lane.rpartition(":")[2]):
         return None
     found = Address.find(connection, addresses.c.contact_id == own.contact_id)
     found.sort(key=lambda each: each.id != own.address_id)
