@@ -21,8 +21,8 @@ _TITLE = Words("# {month} 月报", "# Report for {month}")
 _COUNTS = Words(
     "服务 {services} 次，收到评分 {ratings} 个，投诉 {complaints} 件。括号内为 95% 置信区间；"
     "样本少于 30 的标 *，仅供参考。",
-    "{services} services, {ratings} ratings, {complaints} complaints. In brackets stand 95 % intervals; figures that "
-    "rest on fewer than 30 are marked * and say little.",
+    "Services: {services}; ratings: {ratings}; complaints: {complaints}. In brackets stand 95 % intervals; figures "
+    "that rest on fewer than 30 are marked * and say little.",
 )
 _ESTIMATE = Words("{number}%{small}", "{number} %{small}")
 _GOALS = Words("## 目标与实际", "## Goals and figures")

@@ -365,7 +365,7 @@ async def test_what_is_open_ends_and_nothing_is_sent_any_more(place: Place) -> N
     [case] = await place.rows(tables.cases)
     assert (case["state"], case["title"], case["fields"]) == ("withdrawn", "—", {})
     moved = [row for row in await place.rows(tables.case_events) if row["to_state"] == "withdrawn"]
-    assert [(row["actor"], row["note"]) for row in moved] == [("api:crm", "erased")]
+    assert [(row["actor"], row["note"]) for row in moved] == [("api:crm", "Erased at the customer's request")]
     assert all(row["state"] == "cancelled" or row["ended_at"] for row in await place.rows(tables.deadlines))
     assert {row["state"] for row in await place.rows(tables.surveys)} <= {"suppressed", "expired"}
     assert {row["owner"] for row in await place.rows(tables.conversations)} == {"bot"}

@@ -21,6 +21,7 @@ from bot.cases import timeline
 from bot.cases.rules import SETTLED
 from bot.contacts.belongings import HOLLOW, THEIR_OWN, belongings, hollow
 from bot.outgoing import events
+from bot.yamlfile import Words
 from storage import tables as t
 from storage.database import Database
 from storage.sets import one_of
@@ -28,6 +29,7 @@ from storage.sets import one_of
 STEP = 20_000
 """Ids of the inbox that are looked through at a time: rows that were worked have no index by conversation."""
 REASON = "erased"
+SAID = Words("客户的资料已应其要求删除", "Erased at the customer's request")
 _RATED = frozenset({"resolved", "following_up"})
 """Solved, and only not rated: such a case counts as that still."""
 
@@ -144,10 +146,8 @@ def _erased(
     _unsaid(connection, contact)
     # What others are told of it names nobody any more.
     by = actor[:60]
-    line = {"actor": by, "at": now, "kind": "moved", "note": REASON}
-    timeline.write(
-        connection, [line | {"case_id": id_, "from_state": old, "to_state": new} for id_, old, new in ended.cases]
-    )
+    line = {"actor": by, "at": now, "kind": "moved"}
+    timeline.write(connection, [line | case for case in ended.cases])
     events.note(connection, [events.Event(f"survey.{state}", now, "survey", id_) for id_, state in ended.surveys])
     connection.execute(insert(t.audit).values(at=now, actor=by, action="contact_erased", subject=f"contact:{contact}"))
     return lanes
@@ -165,21 +165,28 @@ def _settle(connection: Connection, contact: int, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """Cases by id, from which state to which; surveys by id and state."""
+    """What the timelines of cases say of it; surveys by id and state."""
 
-    cases: Sequence[tuple[int, str, str]]
+    cases: Sequence[dict[str, Any]]
     surveys: Sequence[tuple[int, str]]
 
 
 def _end(connection: Connection, contact: int, now: datetime) -> _Ended:
     """Nobody waits for them any more: what is open ends."""
     c, s = t.cases.c, t.surveys.c
-    still = select(c.id, c.state).where(c.contact_id == contact, c.state.not_in(sorted(SETTLED))).order_by(c.id)
+    still = select(c.id, c.state, c.language).where(c.contact_id == contact, c.state.not_in(sorted(SETTLED)))
     moved = [
-        (id_, old, "closed_unconfirmed" if old in _RATED else "withdrawn") for id_, old in connection.execute(still)
+        {
+            "case_id": id_,
+            "from_state": old,
+            "to_state": "closed_unconfirmed" if old in _RATED else "withdrawn",
+            "note": SAID.said("en" if language == "en" else "zh"),
+        }
+        for id_, old, language in connection.execute(still.order_by(c.id))
     ]
-    for id_, _, new in moved:
-        connection.execute(update(t.cases).where(c.id == id_).values(state=new, closed_at=now))
+    for each in moved:
+        ended = update(t.cases).where(c.id == each["case_id"])
+        connection.execute(ended.values(state=each["to_state"], closed_at=now))
     theirs = select(c.id).where(c.contact_id == contact)
     of_case, of_them = t.case_tasks.c.case_id.in_(theirs), t.case_tasks.c.contact_id == contact
     over: list[tuple[Table, ColumnElement[bool], tuple[str, ...], dict[str, Any]]] = [
@@ -189,8 +196,8 @@ def _end(connection: Connection, contact: int, now: datetime) -> _Ended:
         (t.case_remedies, t.case_remedies.c.case_id.in_(theirs), ("proposed", "approved"), {}),
     ]
     for table, owned, states, values in over:
-        ended = update(table).where(owned, table.c.state.in_(states))
-        connection.execute(ended.values(values | {"state": "cancelled"}))
+        cancelled = update(table).where(owned, table.c.state.in_(states))
+        connection.execute(cancelled.values(values | {"state": "cancelled"}))
     for owned in (t.alerts.c.case_id.in_(theirs), t.alerts.c.contact_id == contact):
         taken = update(t.alerts).where(owned, t.alerts.c.taken_at.is_(None))
         connection.execute(taken.values(taken_at=now, taken_by=REASON))
