@@ -312,8 +312,10 @@ async def test_who_is_being_written_to_is_erased_a_moment_later(place: Place) ->
         now = tables.outbox.update().where(first).values(state=state)
         await place.database.write(lambda connection, now=now: connection.execute(now).rowcount)  # type: ignore[misc] # bound here
         if state == "sending":
+            kept = await place.rows(tables.inbox)
             with pytest.raises(privacy.Sending):
                 await privacy.erase(place.database, contact, place.clock.now(), "cli")
+            assert await place.rows(tables.inbox) == kept
         else:
             assert await privacy.erase(place.database, contact, place.clock.now(), "cli") is not None
 

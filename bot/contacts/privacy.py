@@ -8,7 +8,7 @@ logistics, a message), and belong to nobody any more; words, names, numbers and 
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ from bot.outgoing import events
 from bot.yamlfile import Words
 from storage import tables as t
 from storage.database import Database
-from storage.sets import one_of
+from storage.sets import among, one_of
 
 STEP = 20_000
 """Ids of the inbox that are looked through at a time: rows that were worked have no index by conversation."""
@@ -101,19 +101,19 @@ async def erase(database: Database, contact: int, now: datetime, actor: str) -> 
     for), which are emptied before it: who dies midway leaves a customer who can be erased again. Raises Sending.
 
     Copies elsewhere (backups, what webhooks were told, what was read at the desk) are the operator's to erase."""
-    named, lanes, heard, told = await database.read(
-        lambda connection: (
-            _id(connection, contact),
-            _lanes(connection, contact),
-            _span(connection, t.inbox),
-            _span(connection, t.posts),
-        )
-    )
+    named, lanes, heard, told = await database.read(partial(_look, contact=contact))
     for start in range(heard.start, heard.stop, STEP) if lanes else ():
         await database.write(partial(_unheard, lanes=lanes, ids=range(start, min(start + STEP, heard.stop))))
     for start in range(told.start, told.stop, STEP) if named is not None else ():
         await database.write(partial(_untold, named=named, ids=range(start, min(start + STEP, told.stop))))
     return await database.write(lambda connection: _erased(connection, contact, now, actor, heard.stop, told.stop))
+
+
+def _look(connection: Connection, contact: int) -> tuple[str | None, list[str], range, range]:
+    """Their id, their lanes, and the ids of inbox and posts that there are. Raises Sending."""
+    _still(connection, contact)
+    lanes = _lanes(connection, contact)
+    return _id(connection, contact), lanes, _span(connection, t.inbox), _span(connection, t.posts)
 
 
 def _erased(
@@ -135,6 +135,7 @@ def _erased(
     named = _id(connection, contact)
     _settle(connection, contact, now)
     _unheard(connection, lanes, range(heard, _span(connection, t.inbox).stop))
+    _unworked(connection, lanes)
     _untold(connection, named, range(told, _span(connection, t.posts).stop))
     store.erase(connection, lanes)
     ended = _end(connection, contact, now)
@@ -159,6 +160,13 @@ def _settle(connection: Connection, contact: int, now: datetime) -> None:
     theirs = o.conversation_id.in_(select(t.conversations.c.id).where(t.conversations.c.contact_id == contact))
     waiting = update(t.outbox).where(theirs, o.state == "queued")
     connection.execute(waiting.values(state="dropped", finished_at=now))
+    _still(connection, contact)
+
+
+def _still(connection: Connection, contact: int) -> None:
+    """Nothing is on its way to them. Raises Sending."""
+    o = t.outbox.c
+    theirs = o.conversation_id.in_(select(t.conversations.c.id).where(t.conversations.c.contact_id == contact))
     if connection.execute(select(o.id).where(theirs, o.state == "sending").limit(1)).first():
         raise Sending
 
@@ -225,12 +233,16 @@ def _unsaid(connection: Connection, contact: int) -> None:
 
 
 def _unheard(connection: Connection, lanes: Collection[str], ids: range) -> None:
-    """Their events as they came, of these ids: the keys stay, by which a platform's repetition is known for one."""
-    inbox = t.inbox.c
-    theirs = update(t.inbox).where(inbox.id >= ids.start, inbox.id < ids.stop, one_of(inbox.lane, "lanes"))
-    empty = {"type": "unknown", "dedupe_key": "", "thread": ""}
-    values = {"event": empty, "raw": None, "reason": None, "state": "done", "lane": hollow(t.inbox)}
-    connection.execute(theirs.values(values), {"lanes": lanes})
+    """Their events as they came, of these ids and worked already: the keys stay, by which a platform's repetition is
+    known for one."""
+    theirs = update(t.inbox).where(t.inbox.c.id >= ids.start, t.inbox.c.id < ids.stop, t.inbox.c.state != "new")
+    connection.execute(theirs.where(one_of(t.inbox.c.lane, "lanes")).values(_EMPTY), {"lanes": lanes})
+
+
+def _unworked(connection: Connection, lanes: Collection[str]) -> None:
+    """And what waits to be worked, which nobody is to work any more."""
+    theirs = update(t.inbox).where(among(t.inbox.c.state, "new"), one_of(t.inbox.c.lane, "lanes"))
+    connection.execute(theirs.values(_EMPTY), {"lanes": lanes})
 
 
 def _untold(connection: Connection, named: str | None, ids: range) -> None:
@@ -282,3 +294,10 @@ def _plain(value: Any) -> Any:
 
 
 _TICKED = ("question", "option", "options", "value", "score")
+_EMPTY: Mapping[str, Any] = {
+    "event": {"type": "unknown", "dedupe_key": "", "thread": ""},
+    "raw": None,
+    "reason": None,
+    "state": "done",
+    "lane": hollow(t.inbox),
+}
