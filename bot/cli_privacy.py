@@ -94,7 +94,5 @@ def erase_customer(context: click.Context, customer: str, yes: bool) -> None:
         raise click.ClickException("a message to them is on its way: try again in a minute") from None
     if done is None:
         raise click.ClickException(_NOBODY)
-    click.echo(
-        "Erased. Backups, exports and what webhooks were told before are yours to erase. Open desks and a running"
-    )
-    click.echo("service forget it when they are loaded again.")
+    click.echo("Erased. Backups, exports and what webhooks were told before are yours to erase.")
+    click.echo("Open desks forget it when they are loaded again, a running service when it is restarted.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.commands import clear, settings_of, with_database
-from bot.yamlfile import Words
+from bot.yamlfile import Words, tongue
 from nlu.understanding import Language
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def report_month(context: click.Context, name: str, language: str | None, file: 
         return found
 
     told = with_database(context, work)
-    spoken: Language = "en" if (language or settings.language) == "en" else "zh"
-    text = "\n".join(_lines(told, content.taxonomy, spoken)) + "\n"
+    text = "\n".join(_lines(told, content.taxonomy, tongue(language or settings.language))) + "\n"
     if file is None:
         click.echo(text, nl=False)
         return
@@ -165,11 +164,13 @@ def _goal(figure: Figure, language: Language) -> str:
 def _estimate(found: Estimate | None, language: Language) -> str:
     if found is None:
         return _NO_FIGURE
-    between = "" if found.low is None or found.high is None else f" ({found.low:.1f} – {found.high:.1f})"
-    small = f"{between}{' *' if found.small else ''}"
+    small = f"{_between(found)}{' *' if found.small else ''}"
     return _ESTIMATE.said(language, number=f"{found.value:.1f}", small=small)
 
 
 def _number(found: Estimate) -> str:
-    between = "" if found.low is None or found.high is None else f" ({found.low:.1f} – {found.high:.1f})"
-    return f"{found.value:.1f}{between}"
+    return f"{found.value:.1f}{_between(found)}"
+
+
+def _between(found: Estimate) -> str:
+    return "" if found.low is None or found.high is None else f" ({found.low:.1f} – {found.high:.1f})"

@@ -37,6 +37,11 @@ class Words:
         return _PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), text) if values else text
 
 
+def tongue(spoken: str | None) -> Language:
+    """The language of our words to who speaks `spoken`: English to who speaks it, Chinese to all others."""
+    return "en" if spoken == "en" else "zh"
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A value of the file: `entries` of a mapping, `items` of a list, or the `raw` text of a scalar (None: empty)."""

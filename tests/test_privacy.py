@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -196,7 +197,17 @@ async def test_who_writes_while_they_are_erased_leaves_no_word_with_the_erased(p
     await complained(place)
     [contact] = [row["id"] for row in await place.rows(tables.contacts) if row["external_id"]]
     talk = (place.say(f"My parcel {number} is late, I want to complain", "t1") for number in range(70_001, 70_006))
-    await asyncio.gather(*talk, privacy.erase(place.database, contact, place.clock.now(), "cli"))
+
+    async def erased() -> None:
+        """As often as a reply is on its way."""
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(privacy.Sending):
+                    assert await privacy.erase(place.database, contact, place.clock.now(), "cli") is not None
+                    return
+                await asyncio.sleep(0)
+
+    await asyncio.gather(*talk, erased())
     theirs = {row["id"] for row in await place.rows(tables.conversations) if row["contact_id"] == contact}
     assert theirs
     said = [row["text"] for row in await place.rows(tables.messages) if row["conversation_id"] in theirs]
@@ -255,7 +266,7 @@ async def test_each_column_becomes_what_is_said_of_it_and_each_that_is_shown_is_
             assert None not in row.values(), each.table.name
     await privacy.erase(place.database, theirs, place.clock.now(), "cli")
     for each in belongings(theirs):
-        rows = [row for row in await place.rows(each.table) if each.table.name != "audit"]
+        rows = await place.rows(each.table)
         if each.gone is None:
             assert rows == []
         for name, value in (each.gone or {}).items():

@@ -182,8 +182,8 @@ async def export_contact(call: Call[Whose, Nothing]) -> ExportView:
 async def erase_contact(call: Call[Whose, Nothing]) -> ErasedView:
     """Erase a customer: words, names, numbers and addresses, over all channels. Figures stay and belong to nobody.
 
-    It cannot be undone. What is open ends: cases are withdrawn, surveys not asked. Backups and what webhooks were told
-    are yours to erase.
+    It cannot be undone. What is open ends: cases are withdrawn, solved ones closed unconfirmed, surveys not asked.
+    Backups and what webhooks were told are yours to erase.
     """
     contact = await _found(call)
     try:

@@ -19,6 +19,7 @@ from bot.cases.clocks import House
 from bot.clock import Clock
 from bot.outgoing import events, posts
 from bot.outgoing.events import Event
+from bot.yamlfile import tongue
 from storage.database import Database
 from storage.tables import cases, conversations, pagers
 
@@ -72,7 +73,7 @@ class Paging:
         return {
             "language": language,
             "number": numbers.number(row.case_id) if row.case_id is not None else None,
-            "department": department.said("en" if language == "en" else "zh") if department else None,
+            "department": department.said(tongue(language)) if department else None,
             "customers": detail.get("customers"),
             "since": row.at.isoformat(),
             "repeat": row.repeats + 1,

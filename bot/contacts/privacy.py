@@ -21,7 +21,7 @@ from bot.cases import timeline
 from bot.cases.rules import SETTLED
 from bot.contacts.belongings import HOLLOW, THEIR_OWN, belongings, hollow
 from bot.outgoing import events
-from bot.yamlfile import Words
+from bot.yamlfile import Words, tongue
 from storage import tables as t
 from storage.database import Database
 from storage.sets import among, one_of
@@ -188,7 +188,7 @@ def _end(connection: Connection, contact: int, now: datetime) -> _Ended:
             "case_id": id_,
             "from_state": old,
             "to_state": "closed_unconfirmed" if old in _RATED else "withdrawn",
-            "note": SAID.said("en" if language == "en" else "zh"),
+            "note": SAID.said(tongue(language)),
         }
         for id_, old, language in connection.execute(still.order_by(c.id))
     ]

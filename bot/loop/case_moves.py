@@ -13,7 +13,7 @@ from bot.cases.clocks import House
 from bot.cases.deadlines import TASKS
 from bot.cases.rules import SETTLED, Actor, Move, Refusal, State
 from bot.loop.effects import Effects
-from bot.yamlfile import Words
+from bot.yamlfile import Words, tongue
 from nlu.understanding import Language, Nature, Urgency
 from storage import tables
 from storage.changes import Insert, Update
@@ -241,7 +241,7 @@ def _consequences(
             return
         for other in others:
             if other != department:
-                required = _SHARE.said("en" if case.language == "en" else "zh", title=case.title)
+                required = _SHARE.said(tongue(case.language), title=case.title)
                 tasks.add(
                     connection,
                     house,

@@ -17,7 +17,7 @@ from bot.cases.clocks import House
 from bot.cases.rules import State
 from bot.loop.case_moves import move, state_now, told, values_now
 from bot.loop.effects import Effects
-from bot.yamlfile import Words
+from bot.yamlfile import Words, tongue
 from nlu.understanding import Urgency
 from storage import tables
 from storage.records import Case
@@ -75,7 +75,7 @@ def call_back(effects: Effects, house: House, case: Case) -> None:
     at, now = effects.now, values_now(effects, case)
     department = now.get("department", case.department) or house.departments.hub
     owner = now.get("owner_id", case.owner_id)
-    required = _CALL.said("en" if case.language == "en" else "zh")
+    required = _CALL.said(tongue(case.language))
 
     def work(connection: Connection) -> None:
         tasks.add(

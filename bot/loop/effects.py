@@ -15,6 +15,7 @@ from bot.cases.groups import Told
 from bot.loop.render import split
 from bot.loop.state import LaneState
 from bot.takeover.rules import rank
+from bot.yamlfile import tongue
 from channels.base import Capabilities
 from nlu.understanding import Language
 from storage import tables
@@ -94,8 +95,8 @@ class Effects:
 
     @property
     def tongue(self) -> Language:
-        """The language of our words to this customer: English to who speaks it, Chinese to all others."""
-        return "en" if self.language == "en" else "zh"
+        """The language of our words to this customer."""
+        return tongue(self.language)
 
     # ---- rows that the others hang on ----
 
